@@ -1,0 +1,395 @@
+"""From signed documents to a listing: the one pure rule that server and agent share.
+
+Precedence: recall > emergency > frame; local items only inside windows that the frame opens to their level. So a
+terminal checks for itself that nobody speaks outside his window, and an absent city blocks nothing. The result has
+no overlaps and no gaps: what nothing fills becomes filler, and where there is no filler, slate.
+
+The algorithm, for one region, channel and day (all instants in milliseconds since 1970):
+
+1. items of the frame, in order of start; a later one that overlaps an earlier one is dropped;
+2. local items: level and region must be the window's and an ancestor's, the span wholly inside the window;
+3. windows that stayed (partly) empty play the window's ``fill``, then fillers;
+4. every other gap plays fillers, in an order that depends on region, channel and the gap's start only;
+5. emergencies cut through everything; what they interrupt goes on at its right offset afterwards.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from enum import StrEnum
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from protocol.documents import (
+    Emergency,
+    EmergencyItem,
+    Frame,
+    FrameChannel,
+    Item,
+    LocalDocument,
+    Ref,
+    Why,
+    Window,
+)
+from protocol.regions import level_of, within
+from protocol.times import Timestamp, day_bounds_ms, ms_to_text, text_to_ms
+
+SHORTEST_FILLER_MS = 5_000
+"""A gap shorter than this shows the slate: a filler that flashes by is worse than a still picture."""
+
+
+class Source(StrEnum):
+    FRAME = "frame"
+    LOCAL = "local"
+    FILL = "fill"
+    FILLER = "filler"
+    EMERGENCY = "emergency"
+    SLATE = "slate"
+
+
+class ListedItem(Struct, frozen=True, kw_only=True):
+    """One entry of a listing. ``media_offset_ms`` is where in the programme it begins (after an interruption);
+    a slate has no edition and no release; ``text`` is an emergency's plain text."""
+
+    id: str
+    starts_at: Timestamp
+    duration_ms: Annotated[int, Meta(gt=0)]
+    source: Source
+    edition: str | None = None
+    release: str | None = None
+    media_offset_ms: int = 0
+    required: bool = False
+    text: str | None = None
+    why: Why | None = None
+
+    @property
+    def starts_ms(self) -> int:
+        return text_to_ms(self.starts_at)
+
+    @property
+    def ends_ms(self) -> int:
+        return self.starts_ms + self.duration_ms
+
+
+class Listing(Struct, frozen=True, kw_only=True):
+    """What one region sees on one channel on one day, in order, without gap or overlap."""
+
+    region: str
+    channel: str
+    day: str
+    items: list[ListedItem]
+
+    def at(self, moment_ms: int) -> ListedItem | None:
+        """The item on air at an instant, or None outside the day."""
+        for item in self.items:
+            start = item.starts_ms
+            if start <= moment_ms < start + item.duration_ms:
+                return item
+        return None
+
+
+@dataclass(frozen=True)
+class _Span:
+    start: int
+    end: int
+    id: str
+    source: Source
+    edition: str | None = None
+    release: str | None = None
+    media_offset: int = 0
+    required: bool = False
+    text: str | None = None
+    why: Why | None = None
+
+    def listed(self) -> ListedItem:
+        return ListedItem(
+            id=self.id,
+            starts_at=ms_to_text(self.start),
+            duration_ms=self.end - self.start,
+            source=self.source,
+            edition=self.edition,
+            release=self.release,
+            media_offset_ms=self.media_offset,
+            required=self.required,
+            text=self.text,
+            why=self.why,
+        )
+
+
+@dataclass(frozen=True)
+class _OpenWindow:
+    window: Window
+    start: int
+    end: int
+
+
+def merge(
+    *,
+    region: str,
+    channel: str,
+    day: date,
+    frame: Frame | None,
+    local_documents: Sequence[LocalDocument] = (),
+    emergency: Emergency | None = None,
+    recalled: Collection[str] = (),
+) -> Listing:
+    """The listing of a region's channel on a day.
+
+    ``frame`` is the nearest ancestor's; ``recalled`` holds releases (hex SHA-256). Documents must already be
+    verified; their validity is applied here: outside a frame's validity there is only slate. Raises nothing for
+    odd content: what breaks a rule is left out.
+    """
+    day_start, day_end = day_bounds_ms(day)
+    forbidden = frozenset(recalled)
+    lines = [c for c in frame.channels if c.id == channel] if frame else []
+    if frame is None or not lines or not within(region, frame.region):
+        spans = [_slate(day_start, day_end)]
+    else:
+        spans = _timetable(region, lines[0], frame, local_documents, forbidden, day_start, day_end)
+    spans = _interrupted(spans, region, emergency, forbidden, day_start, day_end)
+    items = [span.listed() for span in spans if span.end > day_start and span.start < day_end]
+    return Listing(region=region, channel=channel, day=day.isoformat(), items=items)
+
+
+def _timetable(
+    region: str,
+    line: FrameChannel,
+    frame: Frame,
+    local_documents: Sequence[LocalDocument],
+    forbidden: frozenset[str],
+    day_start: int,
+    day_end: int,
+) -> list[_Span]:
+    valid_from, valid_until = text_to_ms(frame.valid_from), text_to_ms(frame.valid_until)
+    windows = _windows(line.windows)
+    placed = _without_overlap([], _spans(line.items, Source.FRAME, forbidden, valid_from, valid_until))
+    placed = _without_overlap(placed, _local_spans(region, line.id, windows, local_documents, forbidden))
+    fillers = [ref for ref in line.fillers if ref.release not in forbidden]
+    fills = {
+        opened.window.id: [ref for ref in opened.window.fill if ref.release not in forbidden] for opened in windows
+    }
+    whole: list[_Span] = []
+    for gap_start, gap_end, span in _with_gaps(placed, day_start, day_end):
+        for part_start, part_end, window_id in _by_window(gap_start, gap_end, windows):
+            seed = f"{region}|{line.id}"
+            whole += _filled(
+                part_start,
+                part_end,
+                fills.get(window_id or "", []),
+                fillers,
+                seed,
+                (valid_from, valid_until),
+            )
+        if span is not None:
+            whole.append(span)
+    return whole
+
+
+def _windows(windows: Sequence[Window]) -> list[_OpenWindow]:
+    opened = [_OpenWindow(w, text_to_ms(w.starts_at), text_to_ms(w.ends_at)) for w in windows]
+    return sorted((w for w in opened if w.start < w.end), key=lambda w: (w.start, w.window.id))
+
+
+def _spans(
+    items: Iterable[Item], source: Source, forbidden: frozenset[str], valid_from: int, valid_until: int
+) -> Iterator[_Span]:
+    for item in items:
+        start = text_to_ms(item.starts_at)
+        if item.release in forbidden or not valid_from <= start < valid_until:
+            continue
+        yield _Span(
+            start=start,
+            end=start + item.duration_ms,
+            id=item.id,
+            source=source,
+            edition=item.edition,
+            release=item.release,
+            required=item.required,
+            why=item.why,
+        )
+
+
+def _local_spans(
+    region: str,
+    channel: str,
+    windows: Sequence[_OpenWindow],
+    documents: Sequence[LocalDocument],
+    forbidden: frozenset[str],
+) -> list[_Span]:
+    by_id = {opened.window.id: opened for opened in windows}
+    admitted: list[_Span] = []
+    for document in sorted(documents, key=lambda d: (-len(d.region), d.region)):
+        if not within(region, document.region):
+            continue
+        valid = text_to_ms(document.valid_from), text_to_ms(document.valid_until)
+        level = level_of(document.region)
+        for line in document.channels:
+            if line.id != channel:
+                continue
+            in_window = {i.id: by_id[i.window] for i in line.items if i.window in by_id}
+            for span in _spans(line.items, Source.LOCAL, forbidden, *valid):
+                opened = in_window.get(span.id)
+                if opened is None or opened.window.level != level:
+                    continue
+                if opened.start <= span.start and span.end <= opened.end:
+                    admitted.append(span)
+    return admitted
+
+
+def _without_overlap(placed: Sequence[_Span], more: Iterable[_Span]) -> list[_Span]:
+    """Add spans that overlap nothing placed before them; among the new ones the earlier start stays."""
+    result = sorted(placed, key=lambda s: s.start)
+    for span in sorted(more, key=lambda s: (s.start, s.id)):
+        if all(span.end <= other.start or other.end <= span.start for other in result):
+            result.append(span)
+    return sorted(result, key=lambda s: s.start)
+
+
+def _with_gaps(placed: Sequence[_Span], start: int, end: int) -> Iterator[tuple[int, int, _Span | None]]:
+    """(gap start, gap end, the span after it) through the whole day; gaps may be empty."""
+    at = start
+    for span in placed:
+        if span.end <= start or span.start >= end:
+            continue
+        yield at, max(at, span.start), span
+        at = max(at, span.end)
+    yield at, max(at, end), None
+
+
+def _by_window(start: int, end: int, windows: Sequence[_OpenWindow]) -> Iterator[tuple[int, int, str | None]]:
+    """Cut a gap where windows begin and end, naming the window each part lies in (the first, if several)."""
+    if start >= end:
+        return
+    edges = {start, end}
+    for opened in windows:
+        edges.update(edge for edge in (opened.start, opened.end) if start < edge < end)
+    ordered = sorted(edges)
+    for part_start, part_end in zip(ordered, ordered[1:], strict=False):
+        inside = (w.window.id for w in windows if w.start <= part_start and part_end <= w.end)
+        yield part_start, part_end, next(inside, None)
+
+
+def _filled(
+    start: int,
+    end: int,
+    fill: Sequence[Ref],
+    fillers: Sequence[Ref],
+    seed: str,
+    valid: tuple[int, int],
+) -> list[_Span]:
+    valid_from, valid_until = valid
+    spans: list[_Span] = []
+    if start < valid_from:
+        spans.append(_slate(start, min(end, valid_from)))
+    if max(start, valid_from) < min(end, valid_until):
+        refs, source = (fill, Source.FILL) if fill else (fillers, Source.FILLER)
+        spans += _repeated(max(start, valid_from), min(end, valid_until), refs, source, seed)
+    if end > valid_until:
+        spans.append(_slate(max(start, valid_until), end))
+    return spans
+
+
+def _repeated(start: int, end: int, refs: Sequence[Ref], source: Source, seed: str) -> list[_Span]:
+    """Play refs one after another until the end; the last one is cut there."""
+    if not refs:
+        return [_slate(start, end)]
+    spans: list[_Span] = []
+    at = start
+    for ref in _order(refs, source, f"{seed}|{start}"):
+        if end - at < SHORTEST_FILLER_MS:
+            break
+        until = min(at + ref.duration_ms, end)
+        spans.append(
+            _Span(
+                start=at,
+                end=until,
+                id=f"{source}-{at}",
+                source=source,
+                edition=ref.edition,
+                release=ref.release,
+            )
+        )
+        at = until
+    if at < end:
+        spans.append(_slate(at, end))
+    return spans
+
+
+def _order(refs: Sequence[Ref], source: Source, seed: str) -> Iterator[Ref]:
+    """Endlessly: a window's fill in its own order, fillers shuffled anew each round, never one twice in a row."""
+    last: str | None = None
+    turn = 0
+    while True:
+        ordered = list(refs)
+        if source is Source.FILLER:
+            ordered.sort(key=lambda r: hashlib.sha256(f"{seed}|{turn}|{r.release}".encode()).digest())
+            if len(ordered) > 1 and ordered[0].release == last:
+                ordered.append(ordered.pop(0))
+        yield from ordered
+        last = ordered[-1].release
+        turn += 1
+
+
+def _slate(start: int, end: int) -> _Span:
+    return _Span(start=start, end=end, id=f"slate-{start}", source=Source.SLATE)
+
+
+def _interrupted(
+    spans: Sequence[_Span],
+    region: str,
+    emergency: Emergency | None,
+    forbidden: frozenset[str],
+    day_start: int,
+    day_end: int,
+) -> list[_Span]:
+    result = list(spans)
+    for item in sorted(emergency.items if emergency else [], key=lambda i: (i.priority, i.starts_at, i.id)):
+        if any(within(region, area) for area in item.regions):
+            result = _cut(result, _emergency_spans(item, forbidden, day_start, day_end))
+    return result
+
+
+def _emergency_spans(item: EmergencyItem, forbidden: frozenset[str], day_start: int, day_end: int) -> list[_Span]:
+    """An emergency's programme repeats until it ends; text alone is one span. Recalled: nothing."""
+    start, end = text_to_ms(item.starts_at), text_to_ms(item.ends_at)
+    if end <= start or (item.ref is not None and item.ref.release in forbidden):
+        return []
+    base = _Span(start=start, end=end, id=item.id, source=Source.EMERGENCY, text=item.text)
+    if item.ref is None:
+        return [base] if item.text else []
+    ref = item.ref
+    skipped = max(0, (day_start - start) // ref.duration_ms)
+    spans = []
+    at = start + skipped * ref.duration_ms
+    while at < min(end, day_end):
+        until = min(at + ref.duration_ms, end)
+        spans.append(
+            replace(base, start=at, end=until, id=f"{item.id}-{at}", edition=ref.edition, release=ref.release)
+        )
+        at = until
+    return spans
+
+
+def _cut(spans: Sequence[_Span], over: Sequence[_Span]) -> list[_Span]:
+    """Lay contiguous spans over others; what is interrupted goes on at its right offset."""
+    if not over:
+        return list(spans)
+    start, end = over[0].start, over[-1].end
+    before = [replace(s, end=min(s.end, start)) for s in spans if s.start < start]
+    after = [
+        s
+        if s.start >= end
+        else replace(
+            s,
+            start=end,
+            id=f"{s.id}+",
+            media_offset=s.media_offset + end - s.start if s.release else 0,
+        )
+        for s in spans
+        if s.end > end
+    ]
+    return [*before, *over, *after]
