@@ -70,7 +70,7 @@ class _Record(Struct, frozen=True, kw_only=True, tag_field="kind"):
     mono_ms: Ms
 
 
-class Viewing(_Record, tag="viewing"):
+class Viewing(_Record, frozen=True, kw_only=True, tag="viewing"):
     """One uninterrupted play at one terminal. ``watched`` are media spans [from, to) in ms that really advanced while
     visible; ``played_ms`` is their sum. The title travels with the fact: deleting a programme loses no history."""
 
@@ -92,7 +92,7 @@ class Viewing(_Record, tag="viewing"):
     profile: str | None = None
 
 
-class Attendance(_Record, tag="attendance"):
+class Attendance(_Record, frozen=True, kw_only=True, tag="attendance"):
     """Who came to a group study session: counts only, names stay at the station."""
 
     session: str
@@ -103,14 +103,14 @@ class Attendance(_Record, tag="attendance"):
     taken_by: str = ""
 
 
-class Fault(_Record, tag="fault"):
+class Fault(_Record, frozen=True, kw_only=True, tag="fault"):
     """Something broke: a code from the agent's table and plain words."""
 
     code: str
     text: Annotated[str, Meta(max_length=500)] = ""
 
 
-class Health(_Record, tag="health"):
+class Health(_Record, frozen=True, kw_only=True, tag="health"):
     """How the terminal is. Bytes and bit/s; ``ready`` counts the next 24 hours' items stored and verified."""
 
     agent_version: str
@@ -127,7 +127,7 @@ class Health(_Record, tag="health"):
     errors: list[str] = []
 
 
-class Gap(_Record, tag="gap"):
+class Gap(_Record, frozen=True, kw_only=True, tag="gap"):
     """Records that were dropped unacknowledged (quota): epoch and the span of their numbers, ends included."""
 
     epoch: Epoch

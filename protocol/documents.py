@@ -40,7 +40,7 @@ class FileKind(StrEnum):
     PAGE = "page"
 
 
-class Rendition(_Document):
+class Rendition(_Document, frozen=True, kw_only=True):
     """One encoded output. ``bitrate`` in bit/s of the whole file."""
 
     profile: str
@@ -53,7 +53,7 @@ class Rendition(_Document):
     bitrate: Count
 
 
-class ReleaseFile(_Document):
+class ReleaseFile(_Document, frozen=True, kw_only=True):
     """A companion of the renditions. A playlist names its rendition's profile in ``profile``; a page its order."""
 
     kind: FileKind
@@ -65,7 +65,7 @@ class ReleaseFile(_Document):
     language: str | None = None
 
 
-class Rights(_Document):
+class Rights(_Document, frozen=True, kw_only=True):
     """Where and until when a programme may be shown. An empty list of regions means everywhere."""
 
     source: str = ""
@@ -75,7 +75,7 @@ class Rights(_Document):
     regions: list[RegionCode] = []
 
 
-class ReleaseManifest(_Document):
+class ReleaseManifest(_Document, frozen=True, kw_only=True):
     """Everything a terminal needs to play one edition; its SHA-256 is the edition's ``release``."""
 
     v: int = DOCUMENT_VERSION
@@ -96,7 +96,7 @@ class ReleaseManifest(_Document):
 
 
 # --- frame and local documents: what is played ----------------------------------------------------------------------
-class Ref(_Document):
+class Ref(_Document, frozen=True, kw_only=True):
     """A released edition, named twice: by edition (where to look it up) and by the SHA-256 of its manifest."""
 
     edition: Uuid
@@ -104,7 +104,7 @@ class Ref(_Document):
     duration_ms: PositiveMs
 
 
-class Why(_Document):
+class Why(_Document, frozen=True, kw_only=True):
     """Why an item is there: which rule, at which level, for which region, by whom (a display name)."""
 
     rule: str
@@ -113,7 +113,7 @@ class Why(_Document):
     by: str = ""
 
 
-class Item(_Document):
+class Item(_Document, frozen=True, kw_only=True):
     """One placed programme."""
 
     id: str
@@ -127,7 +127,7 @@ class Item(_Document):
     """In a local document: the window it stands in."""
 
 
-class Window(_Document):
+class Window(_Document, frozen=True, kw_only=True):
     """A span that a lower level may fill. ``admits`` lists section slugs, empty meaning any; ``fill`` plays,
     repeated in order, where nobody filled it (empty: the channel's fillers)."""
 
@@ -139,7 +139,7 @@ class Window(_Document):
     fill: list[Ref] = []
 
 
-class FrameChannel(_Document):
+class FrameChannel(_Document, frozen=True, kw_only=True):
     id: str
     name: str
     items: list[Item] = []
@@ -147,7 +147,7 @@ class FrameChannel(_Document):
     fillers: list[Ref] = []
 
 
-class Notice(_Document):
+class Notice(_Document, frozen=True, kw_only=True):
     """A ticker (滚动字幕): plain text, never markup."""
 
     id: str
@@ -157,7 +157,7 @@ class Notice(_Document):
     until: Timestamp
 
 
-class LibraryEntry(_Document):
+class LibraryEntry(_Document, frozen=True, kw_only=True):
     """A released edition that may be chosen at the station at any time."""
 
     edition: Uuid
@@ -165,7 +165,7 @@ class LibraryEntry(_Document):
     section: str
 
 
-class Frame(_Document):
+class Frame(_Document, frozen=True, kw_only=True):
     """The province's schedule for a region. A terminal takes its nearest ancestor's frame; it is complete."""
 
     v: int = DOCUMENT_VERSION
@@ -178,12 +178,12 @@ class Frame(_Document):
     notices: list[Notice] = []
 
 
-class LocalChannel(_Document):
+class LocalChannel(_Document, frozen=True, kw_only=True):
     id: str
     items: list[Item] = []
 
 
-class LocalDocument(_Document):
+class LocalDocument(_Document, frozen=True, kw_only=True):
     """What a city or county plays inside windows. A terminal takes every ancestor's."""
 
     v: int = DOCUMENT_VERSION
@@ -195,7 +195,7 @@ class LocalDocument(_Document):
     notices: list[Notice] = []
 
 
-class EmergencyItem(_Document):
+class EmergencyItem(_Document, frozen=True, kw_only=True):
     """An emergency override (应急插播): an edition already in the catalogue, or plain text on a slate."""
 
     id: str
@@ -207,20 +207,20 @@ class EmergencyItem(_Document):
     text: EmergencyText | None = None
 
 
-class Emergency(_Document):
+class Emergency(_Document, frozen=True, kw_only=True):
     v: int = DOCUMENT_VERSION
     serial: Count
     items: list[EmergencyItem] = []
 
 
-class RecalledRelease(_Document):
+class RecalledRelease(_Document, frozen=True, kw_only=True):
     edition: Uuid
     release: Sha256Hex
     at: Timestamp
     reason: str = ""
 
 
-class Recall(_Document):
+class Recall(_Document, frozen=True, kw_only=True):
     """紧急撤播: cumulative; what stands here once stays until the catalogue lifts it."""
 
     v: int = DOCUMENT_VERSION
@@ -228,28 +228,28 @@ class Recall(_Document):
     recalled: list[RecalledRelease] = []
 
 
-class Endpoints(_Document):
+class Endpoints(_Document, frozen=True, kw_only=True):
     """Where a terminal finds the province: the API (ends in /api/v1) and the read plane's sources in order."""
 
     api: str
     read: list[str]
 
 
-class ReceiptKey(_Document):
+class ReceiptKey(_Document, frozen=True, kw_only=True):
     """A key that signs receipts: base64 of the raw Ed25519 public key; ``keyid`` its SHA-256's first 16 hex digits."""
 
     keyid: str
     public: str
 
 
-class Succession(_Document):
+class Succession(_Document, frozen=True, kw_only=True):
     """A merged region and the one that took it over."""
 
     merged: RegionCode
     into: RegionCode
 
 
-class Network(_Document):
+class Network(_Document, frozen=True, kw_only=True):
     v: int = DOCUMENT_VERSION
     serial: Count
     endpoints: Endpoints
