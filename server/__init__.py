@@ -1,0 +1,1 @@
+"""The provincial platform: everything people edit, sign and read, room by room (see ARCHITECTURE.md)."""

@@ -1,0 +1,1 @@
+"""The catalogue: sections, departments, programmes, editions, uploads, review."""

@@ -1,0 +1,239 @@
+"""Tables of the catalogue.
+
+An edition is one asset (source file) under one recipe (the cut). Renditions belong to (asset, recipe), so that a
+second edition of an unchanged cut needs no new encoding. Encoding starts at upload; reviews gate the release only.
+
+States of an edition, named by what it awaits::
+
+    draft ─submit─► first_review ─► second_review ─► final_review ─► released
+      ▲                  │                │                │             │
+      └──────returned ◄──┴────────────────┴────────────────┘         withdrawn
+
+States of an asset::
+
+    uploaded ─► processing ─► ready
+                    ├─► refused   the file is at fault; the reason names it
+                    └─► failed    we are at fault; may be tried again
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import BigInteger, ForeignKey, Integer, String, Text, UniqueConstraint, Uuid
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from server.db import Base, Id
+
+EMPTY_RECIPE_SHA256 = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
+"""SHA-256 of ``{}``: the whole source, uncut."""
+
+
+class EditionState(StrEnum):
+    DRAFT = "draft"
+    FIRST_REVIEW = "first_review"
+    SECOND_REVIEW = "second_review"
+    FINAL_REVIEW = "final_review"
+    RELEASED = "released"
+    RETURNED = "returned"
+    WITHDRAWN = "withdrawn"
+
+
+class Stage(StrEnum):
+    FIRST = "first"
+    SECOND = "second"
+    FINAL = "final"
+
+
+class AssetState(StrEnum):
+    UPLOADED = "uploaded"
+    PROCESSING = "processing"
+    READY = "ready"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+class UploadState(StrEnum):
+    OPEN = "open"
+    COMPLETE = "complete"
+    ABORTED = "aborted"
+
+
+def _ref(target: str) -> Any:
+    return mapped_column(Uuid(as_uuid=False), ForeignKey(target), index=True)
+
+
+class Section(Base):
+    """板块: one of the editable top-level shelves."""
+
+    __tablename__ = "sections"
+
+    slug: Mapped[str] = mapped_column(String(40), primary_key=True)
+    name: Mapped[str] = mapped_column(String(40), unique=True)
+    name_en: Mapped[str] = mapped_column(String(60))
+    position: Mapped[int]
+
+
+class Department(Base):
+    """资源单位: a partner that contributes."""
+
+    __tablename__ = "departments"
+
+    slug: Mapped[str] = mapped_column(String(40), primary_key=True)
+    name: Mapped[str] = mapped_column(String(60), unique=True)
+    name_en: Mapped[str] = mapped_column(String(80))
+    position: Mapped[int]
+
+
+class Upload(Base):
+    """A resumable upload with S3's multipart semantics; parts are written at their offset in one file."""
+
+    __tablename__ = "uploads"
+
+    id: Mapped[Id]
+    filename: Mapped[str] = mapped_column(String(255))
+    size: Mapped[int] = mapped_column(BigInteger)
+    part_size: Mapped[int]
+    state: Mapped[str] = mapped_column(String(10), default=UploadState.OPEN)
+    created_by: Mapped[str] = mapped_column(Uuid(as_uuid=False), index=True)
+    created_at: Mapped[datetime]
+    asset_id: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))
+    parts: Mapped[list[UploadPart]] = relationship(order_by="UploadPart.number")
+
+
+class UploadPart(Base):
+    __tablename__ = "upload_parts"
+
+    upload_id: Mapped[str] = mapped_column(Uuid(as_uuid=False), ForeignKey("uploads.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    size: Mapped[int]
+    etag: Mapped[str] = mapped_column(String(64))
+
+
+class Asset(Base):
+    """源文件: what was uploaded, untouched. ``path`` is relative to the data folder."""
+
+    __tablename__ = "assets"
+
+    id: Mapped[Id]
+    filename: Mapped[str] = mapped_column(String(255))
+    path: Mapped[str] = mapped_column(String(255))
+    size: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str] = mapped_column(String(64), index=True)
+    state: Mapped[str] = mapped_column(String(12), default=AssetState.UPLOADED, index=True)
+    error_code: Mapped[str | None] = mapped_column(String(40))
+    error_text: Mapped[str | None] = mapped_column(Text)
+    error_text_en: Mapped[str | None] = mapped_column(Text)
+    duration_ms: Mapped[int | None]
+    probe: Mapped[dict[str, Any] | None]
+    uploaded_by: Mapped[str] = mapped_column(Uuid(as_uuid=False), index=True)
+    created_at: Mapped[datetime]
+
+
+class Programme(Base):
+    """节目: one item, through all its editions. ``region`` is the place it belongs to (13: the whole province)."""
+
+    __tablename__ = "programmes"
+
+    id: Mapped[Id]
+    title: Mapped[str] = mapped_column(String(200))
+    summary: Mapped[str] = mapped_column(Text, default="")
+    section: Mapped[str] = mapped_column(String(40), ForeignKey("sections.slug"), index=True)
+    department: Mapped[str | None] = mapped_column(String(40), ForeignKey("departments.slug"), index=True)
+    region: Mapped[str] = mapped_column(String(12), ForeignKey("regions.code"), index=True)
+    number: Mapped[int | None] = mapped_column(Integer, unique=True)
+    rights_source: Mapped[str] = mapped_column(String(200), default="")
+    rights_licence: Mapped[str] = mapped_column(String(200), default="")
+    rights_from: Mapped[datetime | None]
+    rights_until: Mapped[datetime | None]
+    created_by: Mapped[str] = mapped_column(Uuid(as_uuid=False), index=True)
+    created_at: Mapped[datetime]
+    editions: Mapped[list[Edition]] = relationship(back_populates="programme", order_by="Edition.number")
+
+
+class Edition(Base):
+    """版本: one immutable cut. ``admitted_in`` is the publication that first signed it (written by publish)."""
+
+    __tablename__ = "editions"
+    __table_args__ = (UniqueConstraint("programme_id", "number"),)
+
+    id: Mapped[Id]
+    programme_id: Mapped[str] = _ref("programmes.id")
+    number: Mapped[int]
+    asset_id: Mapped[str] = _ref("assets.id")
+    recipe: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    recipe_sha256: Mapped[str] = mapped_column(String(64), default=EMPTY_RECIPE_SHA256)
+    state: Mapped[str] = mapped_column(String(16), default=EditionState.DRAFT, index=True)
+    contributor_id: Mapped[str] = mapped_column(Uuid(as_uuid=False), index=True)
+    created_at: Mapped[datetime]
+    released_at: Mapped[datetime | None]
+    admitted_in: Mapped[int | None]
+    programme: Mapped[Programme] = relationship(back_populates="editions")
+    asset: Mapped[Asset] = relationship()
+
+
+class Review(Base):
+    """One decision at one stage. ``audit_seq`` points at its link in the audit chain, which is what a signer believes."""
+
+    __tablename__ = "reviews"
+
+    id: Mapped[Id]
+    edition_id: Mapped[str] = _ref("editions.id")
+    stage: Mapped[str] = mapped_column(String(8))
+    approved: Mapped[bool]
+    reviewer_id: Mapped[str] = mapped_column(Uuid(as_uuid=False))
+    at: Mapped[datetime]
+    comment: Mapped[str] = mapped_column(Text, default="")
+    audit_seq: Mapped[int]
+
+
+class Rendition(Base):
+    """转码成品: one encoded output of (asset, recipe), stored at ``m/<sha256>`` with its pieces at ``p/<pieces_root>``."""
+
+    __tablename__ = "renditions"
+    __table_args__ = (UniqueConstraint("asset_id", "recipe_sha256", "profile", "profile_version"),)
+
+    id: Mapped[Id]
+    asset_id: Mapped[str] = _ref("assets.id")
+    recipe_sha256: Mapped[str] = mapped_column(String(64), default=EMPTY_RECIPE_SHA256)
+    profile: Mapped[str] = mapped_column(String(20))
+    profile_version: Mapped[int]
+    sha256: Mapped[str] = mapped_column(String(64), index=True)
+    length: Mapped[int] = mapped_column(BigInteger)
+    pieces_root: Mapped[str] = mapped_column(String(64))
+    width: Mapped[int]
+    height: Mapped[int]
+    bitrate: Mapped[int]
+    duration_ms: Mapped[int]
+    created_at: Mapped[datetime]
+
+
+class RenditionFile(Base):
+    """A companion of the renditions: poster, playlist (of a profile), sprite, subtitles, page."""
+
+    __tablename__ = "rendition_files"
+
+    id: Mapped[Id]
+    asset_id: Mapped[str] = _ref("assets.id")
+    recipe_sha256: Mapped[str] = mapped_column(String(64), default=EMPTY_RECIPE_SHA256)
+    kind: Mapped[str] = mapped_column(String(12))
+    profile: Mapped[str | None] = mapped_column(String(20))
+    order: Mapped[int] = mapped_column("position", default=0)
+    language: Mapped[str | None] = mapped_column(String(16))
+    sha256: Mapped[str] = mapped_column(String(64), index=True)
+    length: Mapped[int] = mapped_column(BigInteger)
+    pieces_root: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime]
+
+
+class Airing(Base):
+    """When and where an edition is shown: written by the schedule, read by everybody to its left."""
+
+    __tablename__ = "airings"
+
+    edition_id: Mapped[str] = mapped_column(Uuid(as_uuid=False), ForeignKey("editions.id"), primary_key=True)
+    last_at: Mapped[datetime | None]
+    next_at: Mapped[datetime | None]
+    regions: Mapped[list[str]] = mapped_column(default=list)

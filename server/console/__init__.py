@@ -1,0 +1,1 @@
+"""Pages and commands that compose several rooms; owns no tables."""

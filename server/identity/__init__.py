@@ -1,0 +1,1 @@
+"""Accounts, roles × region scope, sign-in, tokens, the audit chain, messages to people."""

@@ -1,0 +1,1 @@
+"""Release manifests, the signed repository and its publications."""

@@ -1,0 +1,1 @@
+"""The administrative tree 行政区划: its import and look-up."""

@@ -1,0 +1,1 @@
+"""Stations 站点 and terminals 终端: enrolment, equipment, health."""

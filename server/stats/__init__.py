@@ -1,0 +1,1 @@
+"""What comes back from the stations: ingest of report batches, facts, charts."""
