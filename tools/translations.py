@@ -17,7 +17,11 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def catalogues() -> list[Path]:
     """Every tracked `.po` file."""
-    return sorted(path for side in ("server", "client_agent") for path in ROOT.glob(f"{side}/translations/*/LC_MESSAGES/*.po"))
+    return sorted(
+        path
+        for side in ("server", "client_agent")
+        for path in ROOT.glob(f"{side}/translations/*/LC_MESSAGES/*.po")
+    )
 
 
 def compile_catalogue(source: Path) -> None:

@@ -50,7 +50,10 @@ PARTS: dict[str, tuple[str, dict[str, str]]] = {
     "hls": ("hls.js", {"dist/hls.light.min.js": "hls.light.min.js"}),
     "calendar": (
         "@event-calendar/build",
-        {"dist/event-calendar.min.js": "event-calendar.min.js", "dist/event-calendar.min.css": "event-calendar.min.css"},
+        {
+            "dist/event-calendar.min.js": "event-calendar.min.js",
+            "dist/event-calendar.min.css": "event-calendar.min.css",
+        },
     ),
     # tools/fontfaces.py adds to this folder what the pieces lack, and the style sheet.
     "fonts": ("@fontsource-variable/noto-sans-sc", {"index.css": "pieces.css", "files": "files"}),
@@ -79,7 +82,14 @@ def install_modules(workshop: Path) -> Path:
     """Run `npm ci` in WORKSHOP; return its node_modules. Raises WebPartsMissing."""
     for name in LOCK_FILES:
         shutil.copyfile(ROOT / name, workshop / name)
-    arguments = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"]
+    arguments = [
+        "ci",
+        "--ignore-scripts",
+        "--no-audit",
+        "--no-fund",
+        "--no-update-notifier",
+        "--loglevel=error",
+    ]
     run([*npm(workshop), *arguments], workshop)
     return workshop / "node_modules"
 
@@ -99,7 +109,13 @@ def npm(workshop: Path) -> list[str]:
 def run(arguments: list[str], folder: Path) -> None:
     """Run to its end; raise WebPartsMissing with its first words of complaint when it fails."""
     done = subprocess.run(
-        arguments, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False
+        arguments,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
     )
     if done.returncode:
         said = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
