@@ -5,7 +5,6 @@ The `.po` files are ours and tracked; the `.mo` files that gettext reads are mad
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -32,7 +31,7 @@ def compile_catalogue(source: Path) -> None:
     beside = target.with_suffix(".mo.part")
     with beside.open("wb") as file:
         write_mo(file, catalogue)
-    os.replace(beside, target)
+    beside.replace(target)
 
 
 def main(arguments: list[str]) -> int:
