@@ -81,12 +81,10 @@ csrf = CSRFProtect()
 babel = Babel()
 
 
-def _invalid(_request: Any, _response: Any, error: Any, _instance: Any) -> None:
+def _invalid(_request: Any, _response: Any, error: Any, _instance: Any, _adapter: Any) -> None:
     """Answer a request that does not fit its schema with problem details."""
-    if error is None:
-        return
-    detail = "; ".join(str(e.get("msg", e)) for e in error.errors()) if hasattr(error, "errors") else str(error)
-    raise _BadRequest(detail)
+    if error is not None:
+        raise _BadRequest(str(error))
 
 
 class _BadRequest(YuanboError):
@@ -111,6 +109,7 @@ spec = SpecTree(
     mode="strict",
     before=_invalid,
     validation_error_model=Problem,
+    page_templates={},
 )
 
 
@@ -213,11 +212,11 @@ def _locale() -> str:
     chosen = request.args.get("lang") or request.cookies.get("lang")
     if chosen in LOCALES:
         return chosen
-    if is_api() or caller_or_none() is None:
-        return request.accept_languages.best_match(["zh-CN", "zh", "en"], "zh").replace("zh-CN", "zh_CN").replace(
-            "zh", "zh_CN"
-        ).replace("zh_CN_CN", "zh_CN")
-    return caller().locale
+    who = caller_or_none()
+    if who is not None and not is_api():
+        return who.locale
+    best = request.accept_languages.best_match(["zh-CN", "zh", "en"], "zh")
+    return "en" if best == "en" else "zh_CN"
 
 
 def _guard() -> Response | None:

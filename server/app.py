@@ -1,0 +1,67 @@
+"""create_app(): extensions, blueprints, error handlers, nothing else."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from importlib import import_module
+from pathlib import Path
+
+from flask import Blueprint, Flask
+
+from server import web
+from server.config import Config, load
+from server.db import Database
+from server.storage import open_store
+
+WEB_PARTS = Path(__file__).resolve().parent.parent / "web_dist"
+
+APIS = ("identity", "regions", "stations", "catalog", "transcode", "schedule", "publish", "stats")
+PAGES = ("identity", "stations", "catalog", "transcode", "schedule", "publish", "stats", "console")
+
+
+def create_app(config: Config | None = None) -> Flask:
+    """The web application of one installation. The database must have been migrated."""
+    config = config or load()
+    app = Flask(__name__)
+    app.config.update(
+        SECRET_KEY=config.web_secret(),
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=config.console_url.startswith("https:"),
+        SESSION_COOKIE_NAME="yuanbo",
+        PERMANENT_SESSION_LIFETIME=timedelta(hours=12),
+        WTF_CSRF_TIME_LIMIT=12 * 3600,
+        WTF_CSRF_CHECK_DEFAULT=False,  # web._guard checks it, for sessions only
+        BABEL_DEFAULT_LOCALE="zh_CN",
+        BABEL_DEFAULT_TIMEZONE="Asia/Shanghai",
+    )
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.extensions["yuanbo.config"] = config
+    app.extensions["yuanbo.database"] = Database(config.database_url)
+    app.extensions["yuanbo.store"] = open_store(config)
+    web.init_app(app)
+    _wire_identity(app)
+    for blueprint in _blueprints():
+        app.register_blueprint(blueprint)
+    app.register_blueprint(Blueprint("vendor", __name__, static_folder=WEB_PARTS, static_url_path="/static/vendor"))
+    _describe(app)
+    return app
+
+
+def _wire_identity(app: Flask) -> None:
+    from server.identity.service import SqlAuthenticator
+
+    app.extensions["yuanbo.authenticator"] = SqlAuthenticator(app.extensions["yuanbo.database"])
+
+
+def _blueprints() -> list[Blueprint]:
+    modules = [f"server.{room}.api" for room in APIS] + [f"server.{room}.pages" for room in PAGES]
+    return [import_module(name).blueprint for name in modules]
+
+
+def _describe(app: Flask) -> None:
+    """Serve /api/openapi.json; the description itself is public."""
+    before = set(app.view_functions)
+    web.spec.register(app)
+    for endpoint in set(app.view_functions) - before:
+        app.view_functions[endpoint] = web.public(app.view_functions[endpoint])

@@ -1,0 +1,30 @@
+"""The worker process: runs durable jobs (transcoding) until it is told to stop."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+
+from server.config import load
+from server.logs import set_up
+
+
+def main() -> int:
+    set_up("worker")
+    config = load()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    from server.transcode import jobs
+
+    jobs.start(config)
+    logging.getLogger(__name__).info("worker ready")
+    stop.wait()
+    jobs.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
