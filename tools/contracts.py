@@ -27,7 +27,7 @@ class FenceContract(Contract):
     packages = fields.ListField(subfield=fields.StringField())
     allowed = fields.ListField(subfield=fields.StringField())
 
-    def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:  # noqa: ARG002  -- the interface's
+    def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:
         packages, allowed = cast("list[str]", self.packages), cast("list[str]", self.allowed)
         broken = [
             f"{importer} imports {package}"
@@ -50,7 +50,7 @@ class PureContract(Contract):
     modules = fields.ListField(subfield=fields.StringField())
     forbidden = fields.ListField(subfield=fields.StringField())
 
-    def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:  # noqa: ARG002  -- the interface's
+    def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:
         modules, forbidden = cast("list[str]", self.modules), cast("list[str]", self.forbidden)
         broken = []
         for module in sorted(graph.modules):
