@@ -168,9 +168,16 @@ def _timetable(
     windows = _windows(line.windows)
     placed = _without_overlap([], _spans(line.items, Source.FRAME, forbidden, valid_from, valid_until))
     placed = _without_overlap(placed, _local_spans(region, line.id, windows, local_documents, forbidden))
-    fillers = [ref for ref in line.fillers if ref.release not in forbidden]
+    fillers = [
+        ref for ref in line.fillers if ref.release not in forbidden and ref.duration_ms >= SHORTEST_FILLER_MS
+    ]
     fills = {
-        opened.window.id: [ref for ref in opened.window.fill if ref.release not in forbidden] for opened in windows
+        opened.window.id: [
+            ref
+            for ref in opened.window.fill
+            if ref.release not in forbidden and ref.duration_ms >= SHORTEST_FILLER_MS
+        ]
+        for opened in windows
     }
     whole: list[_Span] = []
     for gap_start, gap_end, span in _with_gaps(placed, day_start, day_end):

@@ -15,7 +15,7 @@ from server.storage import open_store
 
 WEB_PARTS = Path(__file__).resolve().parent.parent / "web_dist"
 
-APIS = ("identity", "regions", "stations", "catalog", "transcode", "schedule", "publish", "stats")
+APIS = ("identity", "regions", "stations", "catalog", "transcode", "schedule", "publish", "stats", "console")
 PAGES = ("identity", "stations", "catalog", "transcode", "schedule", "publish", "stats", "console")
 
 

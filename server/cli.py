@@ -13,7 +13,7 @@ from pathlib import Path
 from server.config import Config, load
 from server.errors import UsageError, YuanboError
 
-COMMAND_ROOMS = ("identity", "stations", "catalog", "transcode", "schedule", "publish")
+COMMAND_ROOMS = ("console", "identity", "stations", "catalog", "schedule", "publish")
 """Rooms whose ``commands.register(subparsers)`` adds nouns."""
 
 
@@ -33,9 +33,6 @@ def build_parser() -> argparse.ArgumentParser:
         epilog="另有 / also: yuanbo agent, test, check, bench",
     )
     nouns = parser.add_subparsers(dest="noun", required=True, metavar="COMMAND")
-    from server import up
-
-    up.register(nouns)
     for room in COMMAND_ROOMS:
         import_module(f"server.{room}.commands").register(nouns)
     return parser

@@ -285,7 +285,7 @@ def _http(error: HTTPException) -> Response:
 
 
 def _unknown(error: Exception) -> Response:
-    log.exception("unhandled error on %s %s", request.method, request.path, exc_info=error)
+    log.error("unhandled error on %s %s", request.method, request.path, exc_info=error)
     return _problem(500, "internal", gettext(N_("内部错误")), gettext(N_("出错了，已记录；请稍后再试")))
 
 
