@@ -1,0 +1,95 @@
+"""The agent's parts, put together once: what commands, the tick, the reporter and the TV page work with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from client_agent.clock import Clock, Reading, read_machine
+from client_agent.config import AgentPaths
+from client_agent.database import Database
+from client_agent.errors import NotEnrolled
+from client_agent.fetch import Http
+from client_agent.guide import Guide
+from client_agent.store import Store
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who this terminal is. ``private`` is the raw Ed25519 key; ``region`` the station's code as enrolled."""
+
+    private: bytes
+    public: str
+    terminal: str
+    station: str
+    station_name: str
+    region: str
+    api: str
+    read: tuple[str, ...]
+    ca_pem: str | None
+    receipt_keys: tuple[str, ...]
+    incarnation: str
+
+
+@dataclass(frozen=True)
+class Agent:
+    """Everything opened for one data folder. ``identity`` is read anew by :func:`read_identity` after a refresh,
+    because the signed network document may have changed endpoints and receipt keys."""
+
+    paths: AgentPaths
+    database: Database
+    clock: Clock
+    store: Store
+    guide: Guide
+
+    @property
+    def identity(self) -> Identity:
+        return read_identity(self.database)
+
+    def http(self) -> Http:
+        """A fresh HTTP client that trusts the network's CA."""
+        return Http(self.identity.ca_pem)
+
+    def close(self) -> None:
+        self.database.close()
+
+
+def open_agent(data: Path, read_clock: Callable[[], Reading] = read_machine) -> Agent:
+    """Open a data folder that is enrolled. Raises NotEnrolled, UnusableData."""
+    paths = AgentPaths(data)
+    if not paths.database.exists():
+        raise NotEnrolled(f"{NotEnrolled.__doc__} ({data})")
+    paths.prepare()
+    database = Database(paths.database)
+    identity = read_identity(database)
+    clock = Clock(database, read_clock)
+    store = Store(paths, database, lambda: clock.now_ms()[0])
+    return Agent(
+        paths, database, clock, store, Guide(database, store, identity.region, lambda: clock.now_ms())
+    )
+
+
+def read_identity(database: Database) -> Identity:
+    """The enrolled identity. Raises NotEnrolled."""
+    row = database.row(
+        "SELECT private, public, terminal, station, station_name, region, api, read, ca_pem, receipt_keys, incarnation"
+        " FROM identity"
+    )
+    if row is None:
+        raise NotEnrolled
+    private, public, terminal, station, name, region, api, read, ca_pem, receipt_keys, incarnation = row
+    return Identity(
+        private=private,
+        public=public,
+        terminal=terminal,
+        station=station,
+        station_name=name,
+        region=region,
+        api=api,
+        read=tuple(json.loads(read)),
+        ca_pem=ca_pem,
+        receipt_keys=tuple(json.loads(receipt_keys)),
+        incarnation=incarnation,
+    )

@@ -1,0 +1,125 @@
+"""The agent's SQLite file: identity, floors, verified documents, clock anchor, what is stored.
+
+WAL with ``synchronous=FULL``: a committed transaction survives a power cut, so "committed before acting" holds.
+One connection per process behind a lock; the small page cache keeps the process small.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from client_agent.errors import UnusableData
+
+SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE pending_keys (code_id TEXT PRIMARY KEY, private BLOB NOT NULL, nonce TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE identity (
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  private BLOB NOT NULL, public TEXT NOT NULL,
+  terminal TEXT NOT NULL, station TEXT NOT NULL, station_name TEXT NOT NULL, region TEXT NOT NULL,
+  api TEXT NOT NULL, read TEXT NOT NULL, ca_pem TEXT, receipt_keys TEXT NOT NULL, incarnation TEXT NOT NULL);
+CREATE TABLE roots (version INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
+CREATE TABLE floors (
+  role TEXT PRIMARY KEY, version INTEGER NOT NULL, sha256 TEXT NOT NULL, keys TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE serials (
+  target TEXT PRIMARY KEY, serial INTEGER NOT NULL, sha256 TEXT NOT NULL, role TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE recalls (
+  release TEXT PRIMARY KEY, edition TEXT NOT NULL, at TEXT NOT NULL, reason TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE documents (target TEXT PRIMARY KEY, sha256 TEXT NOT NULL, bytes BLOB NOT NULL);
+CREATE TABLE refusals (
+  subject TEXT PRIMARY KEY, reason TEXT NOT NULL, at_ms INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE anchor (
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  passed_ms INTEGER NOT NULL, ms INTEGER NOT NULL, exact INTEGER NOT NULL,
+  boot TEXT NOT NULL, mono_ms INTEGER NOT NULL, keys TEXT NOT NULL);
+CREATE TABLE sources (
+  url TEXT PRIMARY KEY, failures INTEGER NOT NULL DEFAULT 0, cooldown_until_ms INTEGER NOT NULL DEFAULT 0,
+  blame TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
+CREATE TABLE files (
+  sha256 TEXT PRIMARY KEY, length INTEGER NOT NULL, pieces_root TEXT NOT NULL, bits BLOB NOT NULL,
+  complete INTEGER NOT NULL DEFAULT 0, bad TEXT NOT NULL DEFAULT '',
+  added_ms INTEGER NOT NULL, watched_ms INTEGER);
+"""
+
+
+class Database:
+    """One SQLite file. Every call is safe from any thread; :meth:`transaction` is atomic and durable."""
+
+    def __init__(self, path: Path) -> None:
+        """Open, and make the tables when the file is new. Raises UnusableData."""
+        self._lock = threading.RLock()
+        self._depth = 0
+        try:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            self._connection = sqlite3.connect(
+                path, check_same_thread=False, isolation_level=None, timeout=30
+            )
+            self._configure()
+        except (OSError, sqlite3.Error) as error:
+            raise UnusableData(f"无法打开数据库 / cannot open {path}: {error}") from error
+
+    def _configure(self) -> None:
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "cache_size=-512", "foreign_keys=ON"):
+            self._connection.execute(f"PRAGMA {pragma}")
+        with self.transaction():
+            (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+            if version == 0:
+                for statement in _SCHEMA.split(";\n"):
+                    self._connection.execute(statement)
+                self._connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+            elif version > SCHEMA_VERSION:
+                raise sqlite3.DatabaseError(f"schema {version} is newer than this program")
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing, on disk when it returns. Nested calls join the outer one."""
+        with self._lock:
+            outermost = self._depth == 0
+            if outermost:
+                self._connection.execute("BEGIN IMMEDIATE")
+            self._depth += 1
+            try:
+                yield
+            except BaseException:
+                self._depth -= 1
+                if outermost:
+                    self._connection.execute("ROLLBACK")
+                raise
+            self._depth -= 1
+            if outermost:
+                self._connection.execute("COMMIT")
+
+    def execute(self, statement: str, values: Sequence[Any] = ()) -> int:
+        """Run one statement; returns how many rows it changed."""
+        with self._lock:
+            return self._connection.execute(statement, values).rowcount
+
+    def rows(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        with self._lock:
+            return self._connection.execute(query, values).fetchall()
+
+    def row(self, query: str, values: Sequence[Any] = ()) -> tuple[Any, ...] | None:
+        with self._lock:
+            found: tuple[Any, ...] | None = self._connection.execute(query, values).fetchone()
+            return found
+
+    def setting(self, name: str, default: str = "") -> str:
+        found = self.row("SELECT value FROM settings WHERE name = ?", (name,))
+        return str(found[0]) if found else default
+
+    def set_setting(self, name: str, value: str) -> None:
+        self.execute(
+            "INSERT INTO settings VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            (name, value),
+        )
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()

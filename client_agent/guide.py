@@ -1,0 +1,522 @@
+"""What is on, what is next, what may be chosen: answers from the verified documents in the database.
+
+Everything read here was verified when it was stored and is hashed again when it is loaded. The merge rule itself is
+``protocol.merge``; this module adds the play rule (the release manifest and the schedule name the same SHA-256, no
+recall, region ours, inside validity) and keeps memory bounded: a day holds some 3,500 filler items.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+from array import array
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import TypeVar
+
+from protocol import names
+from protocol.batch import ClockState
+from protocol.documents import (
+    Emergency,
+    FileKind,
+    Frame,
+    LocalDocument,
+    Network,
+    Notice,
+    Recall,
+    Ref,
+    ReleaseFile,
+    ReleaseManifest,
+    Rendition,
+    Rights,
+    Succession,
+    decode,
+)
+from protocol.errors import MalformedDocument
+from protocol.merge import ListedItem, Listing, Source, merge
+from protocol.regions import lineage, within
+from protocol.times import day_of_ms, text_to_ms
+
+from client_agent.database import Database
+from client_agent.store import Store
+
+log = logging.getLogger(__name__)
+CACHED_LISTINGS = 3
+CACHED_MANIFESTS = 64
+NEXT_ITEMS = 4
+_D = TypeVar("_D", Frame, LocalDocument, Emergency, Network, Recall, ReleaseManifest)
+
+
+class Refusal(StrEnum):
+    """Why something may not be played now; the TV page has words for each."""
+
+    NO_SCHEDULE = "no-schedule"
+    """Nothing verified names this release (any more)."""
+    NOT_ADMITTED = "not-admitted"
+    """The catalogue does not admit what the schedule names, or its manifest is not here."""
+    RECALLED = "recalled"
+    REGION = "region"
+    RIGHTS = "rights"
+    EXPIRED = "expired"
+    """The schedule's own validity is over."""
+    CLOCK = "clock"
+    """Linear play needs a known clock."""
+    NOT_STORED = "not-stored"
+
+
+@dataclass(frozen=True)
+class Playable:
+    """What a player needs of a stored release: the best complete rendition and its companions that are complete."""
+
+    manifest: ReleaseManifest
+    rendition: Rendition
+    playlist: ReleaseFile | None
+    poster: ReleaseFile | None
+    subtitles: tuple[ReleaseFile, ...]
+
+
+@dataclass(frozen=True)
+class LibraryItem:
+    """A release that may be chosen at any time. ``stored``: it can be played now without the network."""
+
+    release: str
+    manifest: ReleaseManifest
+    stored: bool
+
+
+@dataclass(frozen=True)
+class OnAir:
+    """What a channel shows at an instant.
+
+    ``item`` is what the listing says (None only when there is no schedule at all). ``play`` is what to put on the
+    screen at ``offset_ms`` of its medium: the item itself, or, when ``refusal`` says why it cannot play, a stored
+    filler that starts over until the item ends; None means slate. ``next_items`` start after ``item``.
+    """
+
+    channel: str | None
+    item: ListedItem | None
+    play: Playable | None
+    offset_ms: int
+    ends_ms: int
+    refusal: Refusal | None
+    next_items: tuple[ListedItem, ...]
+
+    @property
+    def manifest(self) -> ReleaseManifest | None:
+        return self.play.manifest if self.play else None
+
+
+@dataclass(frozen=True)
+class Airing:
+    """A release and when it is first on air in the time asked about."""
+
+    release: str
+    starts_ms: int
+    ends_ms: int
+    required: bool
+    source: Source
+
+
+@dataclass(frozen=True)
+class ReadyItem:
+    """Whether one item to come could be played from the store."""
+
+    id: str
+    channel: str
+    starts_at: str
+    title: str
+    release: str
+    ready: bool
+    reason: Refusal | None
+
+
+@dataclass(frozen=True)
+class _Documents:
+    """The decoded documents of one version of the state."""
+
+    version: str
+    region: str
+    frame: Frame | None
+    locals: tuple[LocalDocument, ...]
+    emergency: Emergency | None
+    recalled: frozenset[str]
+    scheduled: dict[str, str]
+    """Release → edition, of everything that any document names."""
+
+
+class _IndexedListing:
+    """A listing with its starts beside it, so that "what is on" is a bisection and not 3,500 time texts."""
+
+    def __init__(self, listing: Listing) -> None:
+        self.listing = listing
+        self.starts = array("q", (item.starts_ms for item in listing.items))
+
+    def index_at(self, moment_ms: int) -> int | None:
+        index = bisect_right(self.starts, moment_ms) - 1
+        if index < 0 or moment_ms >= self.starts[index] + self.listing.items[index].duration_ms:
+            return None
+        return index
+
+
+class Guide:
+    """Answers about programmes for one terminal. Safe from any thread."""
+
+    def __init__(
+        self, database: Database, store: Store, region: str, now: Callable[[], tuple[int, ClockState]]
+    ) -> None:
+        self._database = database
+        self._store = store
+        self._region = region
+        self._now = now
+        self._lock = threading.RLock()
+        self._documents: _Documents | None = None
+        self._listings: OrderedDict[tuple[str, str, date], _IndexedListing] = OrderedDict()
+        self._manifests: OrderedDict[str, ReleaseManifest | None] = OrderedDict()
+
+    # --- documents ------------------------------------------------------------------------------------------------
+    @property
+    def version(self) -> str:
+        """Changes whenever a verified document changes: an ETag for pages."""
+        return self._database.setting("documents_version", "0")
+
+    def _current(self) -> _Documents:
+        version = self.version
+        with self._lock:
+            if self._documents is None or self._documents.version != version:
+                self._documents = self._load(version)
+                self._listings.clear()
+                self._manifests.clear()
+            return self._documents
+
+    def _load(self, version: str) -> _Documents:
+        network = load_document(self._database, names.NETWORK_TARGET, Network)
+        region = effective_region(self._region, network.successions if network else [])
+        frame = None
+        for code in lineage(region):
+            frame = frame or load_document(self._database, names.frame_target(code), Frame)
+        local = [
+            load_document(self._database, names.local_target(c), LocalDocument) for c in lineage(region)[:-1]
+        ]
+        present = tuple(document for document in local if document is not None)
+        emergency = load_document(self._database, names.EMERGENCY_TARGET, Emergency)
+        recalled = frozenset(row[0] for row in self._database.rows("SELECT release FROM recalls"))
+        return _Documents(
+            version,
+            region,
+            frame,
+            present,
+            emergency,
+            recalled,
+            dict(named_releases(frame, present, emergency)),
+        )
+
+    @property
+    def region(self) -> str:
+        """The region whose programme is shown: the enrolled one, or its signed successor."""
+        return self._current().region
+
+    def channels(self) -> list[tuple[str, str]]:
+        """(id, name) of the channels, in the frame's order."""
+        frame = self._current().frame
+        return [(channel.id, channel.name) for channel in frame.channels] if frame else []
+
+    def notices(self, now_ms: int) -> list[Notice]:
+        """Tickers to show now, the frame's first; each only in its own region and from who may speak there."""
+        documents = self._current()
+        found: list[Notice] = []
+        for document in ([documents.frame] if documents.frame else []) + list(documents.locals):
+            for notice in document.notices:
+                mine = within(documents.region, notice.region) and within(notice.region, document.region)
+                if mine and text_to_ms(notice.starts_at) <= now_ms < text_to_ms(notice.until):
+                    found.append(notice)
+        return found
+
+    def manifest(self, release: str) -> ReleaseManifest | None:
+        """The admitted manifest whose SHA-256 is ``release``, if a current document names it; or None."""
+        documents = self._current()
+        with self._lock:
+            if release in self._manifests:
+                self._manifests.move_to_end(release)
+                return self._manifests[release]
+        manifest = self._load_manifest(documents, release)
+        with self._lock:
+            self._manifests[release] = manifest
+            while len(self._manifests) > CACHED_MANIFESTS:
+                self._manifests.popitem(last=False)
+        return manifest
+
+    def _load_manifest(self, documents: _Documents, release: str) -> ReleaseManifest | None:
+        edition = documents.scheduled.get(release)
+        if edition is None:
+            return None
+        found = self._database.row(
+            "SELECT sha256 FROM documents WHERE target = ?", (names.release_target(edition),)
+        )
+        if found is None or found[0] != release:
+            return None
+        return load_document(self._database, names.release_target(edition), ReleaseManifest)
+
+    # --- listings -------------------------------------------------------------------------------------------------
+    def listing(self, day: date, channel: str | None = None) -> Listing:
+        """What a channel (default: the first) shows on a day in Asia/Shanghai; slate where nothing is known."""
+        return self._indexed(day, channel).listing
+
+    def _indexed(self, day: date, channel: str | None) -> _IndexedListing:
+        documents = self._current()
+        channel = channel or self._first_channel() or ""
+        key = (documents.version, channel, day)
+        with self._lock:
+            known = self._listings.get(key)
+            if known is not None:
+                self._listings.move_to_end(key)
+                return known
+            made = _IndexedListing(_merged(documents, channel, day))
+            self._listings[key] = made
+            while len(self._listings) > CACHED_LISTINGS:
+                self._listings.popitem(last=False)
+            return made
+
+    def _first_channel(self) -> str | None:
+        frame = self._current().frame
+        return frame.channels[0].id if frame and frame.channels else None
+
+    def upcoming(self, now_ms: int, horizon_ms: int, channel: str) -> Iterator[ListedItem]:
+        """Items on air between now and the horizon, in order; one that runs past midnight comes once."""
+        day, last = day_of_ms(now_ms), day_of_ms(now_ms + horizon_ms)
+        seen_until = now_ms
+        while day <= last:
+            for item in _merged(self._current(), channel, day).items:
+                starts = item.starts_ms
+                if starts + item.duration_ms <= seen_until or starts >= now_ms + horizon_ms:
+                    continue
+                seen_until = starts + item.duration_ms
+                yield item
+            day += timedelta(days=1)
+
+    def airings(self, now_ms: int, horizon_ms: int) -> list[Airing]:
+        """Each release to come on any channel, once, with its first air time; earliest first."""
+        first: dict[str, Airing] = {}
+        for channel, _ in self.channels():
+            for item in self.upcoming(now_ms, horizon_ms, channel):
+                if item.release is None:
+                    continue
+                starts, known = item.starts_ms, first.get(item.release)
+                if known is None or starts < known.starts_ms:
+                    required = item.required or (known is not None and known.required)
+                    first[item.release] = Airing(
+                        item.release, starts, starts + item.duration_ms, required, item.source
+                    )
+        return sorted(first.values(), key=lambda airing: (airing.starts_ms, airing.release))
+
+    # --- the play rule ----------------------------------------------------------------------------------------------
+    def play_allowed(self, release: str, now_ms: int) -> Refusal | None:
+        """None when the release may be played now; otherwise why not. Says nothing about what is stored."""
+        documents = self._current()
+        if release in documents.recalled:
+            return Refusal.RECALLED
+        if release not in documents.scheduled:
+            return Refusal.NO_SCHEDULE
+        if documents.frame is None or not _valid(documents.frame, now_ms):
+            if not self._is_emergency(documents, release, now_ms):
+                return Refusal.EXPIRED
+        manifest = self.manifest(release)
+        if manifest is None:
+            return Refusal.NOT_ADMITTED
+        return rights_refusal(manifest.rights, documents.region, now_ms)
+
+    @staticmethod
+    def _is_emergency(documents: _Documents, release: str, now_ms: int) -> bool:
+        items = documents.emergency.items if documents.emergency else []
+        return any(
+            item.ref is not None
+            and item.ref.release == release
+            and text_to_ms(item.starts_at) <= now_ms < text_to_ms(item.ends_at)
+            for item in items
+        )
+
+    def playable(self, release: str) -> Playable | None:
+        """The best complete rendition of a release and its complete companions, or None. Not yet the play rule."""
+        manifest = self.manifest(release)
+        return self._playable(manifest) if manifest else None
+
+    def _playable(self, manifest: ReleaseManifest) -> Playable | None:
+        complete = self._store.is_complete
+        best = max(
+            (r for r in manifest.renditions if complete(r.sha256)),
+            key=lambda r: (r.bitrate, r.sha256),
+            default=None,
+        )
+        if best is None:
+            return None
+        files = [file for file in manifest.files if complete(file.sha256)]
+        playlists = [f for f in files if f.kind is FileKind.PLAYLIST and f.profile in (None, best.profile)]
+        posters = [f for f in files if f.kind is FileKind.POSTER]
+        subtitles = tuple(f for f in files if f.kind is FileKind.SUBTITLES)
+        return Playable(manifest, best, next(iter(playlists), None), next(iter(posters), None), subtitles)
+
+    def on_air(self, now_ms: int | None = None, channel: str | None = None) -> OnAir:
+        """What a channel (default: the first) shows at an instant (default: now)."""
+        clock_ms, state = self._now()
+        now_ms = clock_ms if now_ms is None else now_ms
+        channel = channel or self._first_channel()
+        if channel is None and self._current().emergency is None:
+            return OnAir(None, None, None, 0, now_ms + 60_000, Refusal.NO_SCHEDULE, ())
+        indexed = self._indexed(day_of_ms(now_ms), channel)
+        index = indexed.index_at(now_ms)
+        if index is None:  # a listing has no gaps
+            return OnAir(channel, None, None, 0, now_ms + 60_000, Refusal.NO_SCHEDULE, ())
+        item = indexed.listing.items[index]
+        starts, ends = item.starts_ms, item.ends_ms
+        following = tuple(indexed.listing.items[index + 1 : index + 1 + NEXT_ITEMS])
+        if state is ClockState.UNCERTAIN:
+            return OnAir(channel, item, None, 0, ends, Refusal.CLOCK, following)
+        refusal, play = self._play_item(item, now_ms)
+        if play is not None or item.release is None:
+            return OnAir(
+                channel, item, play, item.media_offset_ms + now_ms - starts, ends, refusal, following
+            )
+        play, offset, ends = self._filler(item, channel or "", now_ms)
+        return OnAir(channel, item, play, offset, ends, refusal, following)
+
+    def _play_item(self, item: ListedItem, now_ms: int) -> tuple[Refusal | None, Playable | None]:
+        if item.release is None:
+            return None, None
+        refusal = self.play_allowed(item.release, now_ms)
+        play = None if refusal else self.playable(item.release)
+        return (refusal or (None if play else Refusal.NOT_STORED)), play
+
+    def _filler(self, item: ListedItem, channel: str, now_ms: int) -> tuple[Playable | None, int, int]:
+        """(what, offset, until) to show instead of an item that cannot play: the channel's stored fillers, in their
+        order from the item's start, over and over."""
+        ready = []
+        for ref in self._fillers(channel):
+            play = None if self.play_allowed(ref.release, now_ms) else self.playable(ref.release)
+            if play is not None:
+                ready.append((ref.duration_ms, play))
+        if not ready:
+            return None, 0, item.ends_ms
+        into = (now_ms - item.starts_ms) % sum(duration for duration, _ in ready)
+        for duration, play in ready:
+            if into < duration:
+                return play, into, min(item.ends_ms, now_ms - into + duration)
+            into -= duration
+        raise AssertionError("unreachable: the remainder is below the sum")
+
+    def _fillers(self, channel: str) -> list[Ref]:
+        frame = self._current().frame
+        return [
+            ref for line in (frame.channels if frame else []) if line.id == channel for ref in line.fillers
+        ]
+
+    # --- library and readiness ------------------------------------------------------------------------------------------
+    def library(self, section: str | None = None) -> list[LibraryItem]:
+        """Releases that may be chosen now, in the frame's order; of one section if asked."""
+        documents, (now_ms, _) = self._current(), self._now()
+        found = []
+        for entry in documents.frame.library if documents.frame else []:
+            if section not in (None, entry.section) or self.play_allowed(entry.release, now_ms):
+                continue
+            manifest = self.manifest(entry.release)
+            if manifest is not None:
+                found.append(LibraryItem(entry.release, manifest, self._playable(manifest) is not None))
+        return found
+
+    def library_releases(self) -> list[str]:
+        """All releases of the library, in the frame's order, whether they may be played now or not."""
+        frame = self._current().frame
+        return [entry.release for entry in frame.library] if frame else []
+
+    def readiness(self, now_ms: int, horizon_ms: int) -> list[ReadyItem]:
+        """Placed items (not fillers) from now to the horizon: could each be played from the store?"""
+        found = []
+        for channel, _ in self.channels():
+            for item in self.upcoming(now_ms, horizon_ms, channel):
+                if item.release is None or item.source is Source.FILLER:
+                    continue
+                starts = max(now_ms, item.starts_ms)
+                refusal, play = self._play_item(item, starts)
+                manifest = self.manifest(item.release)
+                title = manifest.title if manifest else ""
+                found.append(
+                    ReadyItem(
+                        item.id, channel, item.starts_at, title, item.release, play is not None, refusal
+                    )
+                )
+        return found
+
+
+# --- pure rules -------------------------------------------------------------------------------------------------------
+def effective_region(region: str, successions: list[Succession]) -> str:
+    """The region whose programme a terminal takes: its own, or the one its merged region went into."""
+    for _ in range(8):  # successions of successions, and no endless loop
+        into = next((s.into for s in successions if within(region, s.merged) and s.into != region), None)
+        if into is None:
+            return region
+        region = into
+    return region
+
+
+def rights_refusal(rights: Rights, region: str, now_ms: int) -> Refusal | None:
+    """Whether rights allow a region to show something now."""
+    if rights.regions and not any(within(region, allowed) for allowed in rights.regions):
+        return Refusal.REGION
+    if rights.valid_from is not None and now_ms < text_to_ms(rights.valid_from):
+        return Refusal.RIGHTS
+    if rights.valid_until is not None and now_ms >= text_to_ms(rights.valid_until):
+        return Refusal.RIGHTS
+    return None
+
+
+def named_releases(
+    frame: Frame | None, local: tuple[LocalDocument, ...], emergency: Emergency | None
+) -> Iterator[tuple[str, str]]:
+    """(release, edition) of everything that documents name: items, fills, fillers, library, emergencies."""
+    for channel in frame.channels if frame else []:
+        yield from ((item.release, item.edition) for item in channel.items)
+        yield from ((ref.release, ref.edition) for window in channel.windows for ref in window.fill)
+        yield from ((ref.release, ref.edition) for ref in channel.fillers)
+    yield from ((entry.release, entry.edition) for entry in (frame.library if frame else []))
+    for document in local:
+        yield from ((item.release, item.edition) for line in document.channels for item in line.items)
+    for interruption in emergency.items if emergency else []:
+        if interruption.ref is not None:
+            yield interruption.ref.release, interruption.ref.edition
+
+
+def _valid(frame: Frame, now_ms: int) -> bool:
+    return text_to_ms(frame.valid_from) <= now_ms < text_to_ms(frame.valid_until)
+
+
+def _merged(documents: _Documents, channel: str, day: date) -> Listing:
+    return merge(
+        region=documents.region,
+        channel=channel,
+        day=day,
+        frame=documents.frame,
+        local_documents=documents.locals,
+        emergency=documents.emergency,
+        recalled=documents.recalled,
+    )
+
+
+def load_document(database: Database, target: str, kind: type[_D]) -> _D | None:
+    """A verified document from the database, hashed again; None when absent or no longer what was verified."""
+    found = database.row("SELECT sha256, bytes FROM documents WHERE target = ?", (target,))
+    if found is None:
+        return None
+    sha256, data = found
+    if hashlib.sha256(data).hexdigest() != sha256:
+        log.error(
+            "%s: stored bytes are not those that were verified; left out until the next refresh", target
+        )
+        return None
+    try:
+        return decode(data, kind)
+    except MalformedDocument as error:
+        log.error("%s: %s", target, error)
+        return None

@@ -1,0 +1,445 @@
+"""The content-addressed store: no byte leaves it that was not checked, piece by piece, as it was read.
+
+A file lies at ``media/m/<sha256>`` (path = URL), its piece layer at ``media/p/<root>``; which pieces are there
+stands in the database. Writing a piece: hash in memory → pwrite → fdatasync → bit, in this order: the bit before
+the data shows a wrong piece after a power cut. When the last piece is in, the whole file is hashed once from disk.
+
+    (nothing) ── begin ──► partial ── last piece ──► complete
+                             ▲  │                       │
+                             └──┴── a piece is corrupt ◄┘        any ── remove ──► (nothing)
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import logging
+import os
+import shutil
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from protocol.errors import BadPieces
+from protocol.pieces import PIECE_LENGTH, is_piece, piece_span, read_layer
+
+from client_agent.config import KEEP_FREE_SHARE, AgentPaths
+from client_agent.database import Database
+from client_agent.errors import NoSpace, NotStored, PieceCorrupt, PieceMissing, StorageFailed
+
+log = logging.getLogger(__name__)
+CACHED_PIECES = 3
+"""Verified pieces kept in memory (MiB): a player asks for parts of the same piece many times."""
+CACHED_LAYERS = 8
+
+
+@dataclass(frozen=True)
+class FileName:
+    """What a release manifest says of a file."""
+
+    sha256: str
+    length: int
+    pieces_root: str
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A row of the store. ``bits`` holds one byte a piece (0 or 1)."""
+
+    sha256: str
+    length: int
+    pieces_root: str
+    bits: bytes
+    complete: bool
+    bad: str
+
+    @property
+    def missing(self) -> list[int]:
+        return [index for index, bit in enumerate(self.bits) if not bit]
+
+
+class Store:
+    """Media of one data folder. Safe from any thread."""
+
+    def __init__(
+        self,
+        paths: AgentPaths,
+        database: Database,
+        now_ms: Callable[[], int],
+        disk_usage: Callable[[Path], tuple[int, int, int]] = shutil.disk_usage,
+    ) -> None:
+        self._paths = paths
+        self._database = database
+        self._now_ms = now_ms
+        self._disk_usage = disk_usage
+        self._lock = threading.RLock()
+        self._pieces: OrderedDict[tuple[str, int], bytes] = OrderedDict()
+        self._layers: OrderedDict[str, list[bytes]] = OrderedDict()
+        self.on_corrupt: Callable[[str, int], None] | None = None
+        """Called with (sha256, piece) when a stored piece proved wrong; must not raise."""
+
+    # --- questions ------------------------------------------------------------------------------------------------
+    def row(self, sha256: str) -> StoredFile | None:
+        """What is known of a file, or None."""
+        found = self._database.row(
+            "SELECT sha256, length, pieces_root, bits, complete, bad FROM files WHERE sha256 = ?", (sha256,)
+        )
+        return StoredFile(*found[:4], bool(found[4]), found[5]) if found else None
+
+    def has(self, sha256: str) -> bool:
+        """Whether at least a part of it is here."""
+        return self.row(sha256) is not None
+
+    def is_complete(self, sha256: str) -> bool:
+        """Whether every piece is here and was verified when it was written."""
+        found = self._database.row("SELECT 1 FROM files WHERE sha256 = ? AND complete = 1", (sha256,))
+        return found is not None
+
+    def complete_files(self) -> frozenset[str]:
+        """Names of all complete files."""
+        return frozenset(row[0] for row in self._database.rows("SELECT sha256 FROM files WHERE complete = 1"))
+
+    def open(self, sha256: str) -> VerifiedFile:
+        """A complete file, to be read with every piece checked. Raises NotStored."""
+        row = self.row(sha256)
+        if row is None or not row.complete:
+            raise NotStored(f"{NotStored.__doc__}: {sha256[:12]}")
+        return VerifiedFile(self, row.sha256, row.length)
+
+    def free_space(self) -> int:
+        """Bytes that media may still take: what is free less the share kept free."""
+        total, _, free = self._disk_usage(self._paths.data)
+        return int(free - total * KEEP_FREE_SHARE)
+
+    def disk(self) -> tuple[int, int]:
+        """(free, total) bytes of the disk."""
+        total, _, free = self._disk_usage(self._paths.data)
+        return free, total
+
+    # --- filling --------------------------------------------------------------------------------------------------
+    def begin(self, name: FileName, layer: bytes) -> StoredFile:
+        """Take up a file with its piece layer; one that is already here is returned as it stands.
+
+        Raises BadPieces when the layer is not the signed one, NoSpace, StorageFailed.
+        """
+        leaves = read_layer(layer, root=name.pieces_root, length=name.length)
+        with self._lock:
+            row = self.row(name.sha256)
+            if row is not None and (row.length, row.pieces_root) == (name.length, name.pieces_root):
+                if not self._has_layer(row):
+                    _write_durably(self._paths.layers / name.pieces_root, layer)
+                return row
+            if row is not None:
+                self.remove(name.sha256)
+            self._reserve(name, layer)
+            bits = bytes(len(leaves))
+            self._database.execute(
+                "INSERT INTO files (sha256, length, pieces_root, bits, added_ms) VALUES (?, ?, ?, ?, ?)",
+                (name.sha256, name.length, name.pieces_root, bits, self._now_ms()),
+            )
+            self._remember_layer(name.pieces_root, leaves)
+            if not leaves:
+                self.finish(name.sha256)
+            return StoredFile(name.sha256, name.length, name.pieces_root, bits, False, "")
+
+    def _reserve(self, name: FileName, layer: bytes) -> None:
+        """Layer and room for the file on disk, before any row speaks of them."""
+        if name.length > self.free_space():
+            raise NoSpace(
+                f"磁盘空间不足：需要 {name.length // 2**20 + 1} MB / not enough space: "
+                f"{name.length} bytes wanted, {max(0, self.free_space())} to spare"
+            )
+        try:
+            _write_durably(self._paths.layers / name.pieces_root, layer)
+            handle = os.open(
+                self._media(name.sha256), os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600
+            )
+            try:
+                if name.length:
+                    os.posix_fallocate(handle, 0, name.length)
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+            _sync_folder(self._paths.media)
+        except OSError as error:
+            self._media(name.sha256).unlink(missing_ok=True)
+            if error.errno == errno.ENOSPC:
+                raise NoSpace(f"{NoSpace.__doc__}: {error.strerror}") from error
+            raise StorageFailed(f"{StorageFailed.__doc__}: {error}") from error
+
+    def put_piece(self, sha256: str, index: int, piece: bytes) -> bool:
+        """Write a piece that came from anywhere; True when it completed the file.
+
+        Raises BadPieces when it is not the signed piece, NotStored, StorageFailed (the file is discarded).
+        """
+        row = self.row(sha256)
+        if row is None:
+            raise NotStored(f"{NotStored.__doc__}: {sha256[:12]}")
+        start, end = piece_span(index, row.length)
+        if len(piece) != end - start or not is_piece(piece, self._leaves(row)[index]):
+            raise BadPieces(f"piece {index} of {sha256[:12]}")
+        self._write(sha256, start, piece)
+        with self._lock:
+            row = self.row(sha256)
+            if row is None:
+                raise NotStored(f"{NotStored.__doc__}: {sha256[:12]}")
+            self._set_bit(row, index, 1)
+            done = all(b or i == index for i, b in enumerate(row.bits))
+        return done and self.finish(sha256)
+
+    def _write(self, sha256: str, start: int, piece: bytes) -> None:
+        try:
+            handle = os.open(self._media(sha256), os.O_WRONLY | os.O_CLOEXEC)
+            try:
+                _pwrite_all(handle, piece, start)
+                os.fdatasync(handle)
+            finally:
+                os.close(handle)
+        except OSError as error:
+            self.remove(sha256)  # after a failed sync nobody knows what the disk holds
+            raise StorageFailed(f"{StorageFailed.__doc__}: {error}") from error
+
+    def finish(self, sha256: str) -> bool:
+        """Hash the whole file from disk and mark it complete; False when something on disk is wrong."""
+        row = self.row(sha256)
+        if row is None:
+            return False
+        whole, wrong = self._rehash(row, range(len(row.bits)))
+        if wrong:
+            self._drop_pieces(row, wrong)
+            return False
+        if whole != sha256:
+            # Every piece is the signed one, yet the whole is not: the manifest contradicts itself.
+            self._database.execute(
+                "UPDATE files SET bad = ? WHERE sha256 = ?", ("manifest contradicts itself", sha256)
+            )
+            log.error("%s: pieces fit their root, but not the file's name; never used", sha256[:12])
+            return False
+        self._database.execute("UPDATE files SET complete = 1 WHERE sha256 = ?", (sha256,))
+        return True
+
+    def recheck_partial(self) -> int:
+        """At start: hash the claimed pieces of unfinished files again; returns how many were not what they claimed."""
+        dropped = 0
+        for (sha256,) in self._database.rows("SELECT sha256 FROM files WHERE complete = 0 AND bad = ''"):
+            row = self.row(sha256)
+            if row is None:
+                continue
+            try:
+                _, wrong = self._rehash(row, [i for i, bit in enumerate(row.bits) if bit])
+            except (NotStored, OSError) as error:
+                log.warning("%s: cannot be continued, starting anew: %s", sha256[:12], error)
+                self.remove(sha256)
+                continue
+            dropped += len(wrong)
+            if wrong:
+                self._drop_pieces(row, wrong)
+            elif not row.missing:
+                self.finish(sha256)
+        return dropped
+
+    def _rehash(self, row: StoredFile, indexes: Collection[int]) -> tuple[str, list[int]]:
+        """(hex SHA-256 over these pieces in order, those that are not the signed ones)."""
+        whole, wrong, leaves = hashlib.sha256(), [], self._leaves(row)
+        with self._media(row.sha256).open("rb") as source:
+            for index in indexes:
+                start, end = piece_span(index, row.length)
+                source.seek(start)
+                piece = source.read(end - start)
+                whole.update(piece)
+                if not is_piece(piece, leaves[index]):
+                    wrong.append(index)
+        return whole.hexdigest(), wrong
+
+    # --- reading --------------------------------------------------------------------------------------------------
+    def read_piece(self, sha256: str, index: int) -> bytes:
+        """A verified piece. Raises NotStored, PieceMissing, PieceCorrupt (its bit is cleared, it will be fetched again)."""
+        with self._lock:
+            cached = self._pieces.get((sha256, index))
+            if cached is not None:
+                self._pieces.move_to_end((sha256, index))
+                return cached
+        row = self.row(sha256)
+        if row is None:
+            raise NotStored(f"{NotStored.__doc__}: {sha256[:12]}")
+        if index >= len(row.bits) or not row.bits[index]:
+            raise PieceMissing(f"{PieceMissing.__doc__}: {sha256[:12]}/{index}")
+        piece = self._read_from_disk(row, index)
+        if not is_piece(piece, self._leaves(row)[index]):
+            self._drop_pieces(row, [index])
+            raise PieceCorrupt(f"{PieceCorrupt.__doc__}: {sha256[:12]}/{index}")
+        with self._lock:
+            self._pieces[sha256, index] = piece
+            while len(self._pieces) > CACHED_PIECES:
+                self._pieces.popitem(last=False)
+        return piece
+
+    def _read_from_disk(self, row: StoredFile, index: int) -> bytes:
+        start, end = piece_span(index, row.length)
+        try:
+            with self._media(row.sha256).open("rb", buffering=0) as source:
+                return os.pread(source.fileno(), end - start, start)
+        except OSError:
+            return b""  # unreadable is corrupt
+
+    def _drop_pieces(self, row: StoredFile, indexes: Collection[int]) -> None:
+        with self._lock:
+            current = self.row(row.sha256)
+            if current is None:
+                return
+            bits = bytearray(current.bits)
+            for index in indexes:
+                bits[index] = 0
+                self._pieces.pop((row.sha256, index), None)
+            self._database.execute(
+                "UPDATE files SET bits = ?, complete = 0 WHERE sha256 = ?", (bytes(bits), row.sha256)
+            )
+        for index in indexes:
+            log.warning(
+                "%s: piece %d is not what was signed; it will be fetched again", row.sha256[:12], index
+            )
+            if self.on_corrupt is not None:
+                self.on_corrupt(row.sha256, index)
+
+    def trim(self) -> None:
+        """Give cached pieces back, once nobody has read for a while."""
+        with self._lock:
+            self._pieces.clear()
+            self._layers.clear()
+
+    # --- letting go -----------------------------------------------------------------------------------------------
+    def watched(self, sha256: str, at_ms: int) -> None:
+        """Somebody watched this file: it is evicted later."""
+        self._database.execute("UPDATE files SET watched_ms = ? WHERE sha256 = ?", (at_ms, sha256))
+
+    def make_room(self, wanted_bytes: int, keep: Collection[str]) -> bool:
+        """Evict, longest-watched-ago first, until ``wanted_bytes`` fit; never what is in ``keep``."""
+        for sha256 in self._eviction_order(keep):
+            if wanted_bytes <= self.free_space():
+                break
+            log.info("evicting %s to make room", sha256[:12])
+            self.remove(sha256)
+        return wanted_bytes <= self.free_space()
+
+    def _eviction_order(self, keep: Collection[str]) -> Iterator[str]:
+        for (sha256,) in self._database.rows(
+            "SELECT sha256 FROM files ORDER BY coalesce(watched_ms, added_ms), sha256"
+        ):
+            if sha256 not in keep:
+                yield sha256
+
+    def remove(self, sha256: str) -> None:
+        """Forget a file: the row first, so that nothing claims bytes that are gone."""
+        with self._lock:
+            row = self.row(sha256)
+            self._database.execute("DELETE FROM files WHERE sha256 = ?", (sha256,))
+            for key in [key for key in self._pieces if key[0] == sha256]:
+                del self._pieces[key]
+            self._media(sha256).unlink(missing_ok=True)
+            if row is not None:
+                self._layers.pop(row.pieces_root, None)
+                shared = self._database.row("SELECT 1 FROM files WHERE pieces_root = ?", (row.pieces_root,))
+                if shared is None:
+                    (self._paths.layers / row.pieces_root).unlink(missing_ok=True)
+
+    # --- helpers --------------------------------------------------------------------------------------------------
+    def _media(self, sha256: str) -> Path:
+        if len(sha256) != 64 or not all(c in "0123456789abcdef" for c in sha256):
+            raise NotStored(f"{NotStored.__doc__}: {sha256[:12]!r}")
+        return self._paths.media / sha256
+
+    def layer(self, row: StoredFile) -> bytes:
+        """The raw layer of a stored file, checked. Raises NotStored."""
+        return b"".join(self._leaves(row))
+
+    def _leaves(self, row: StoredFile) -> list[bytes]:
+        """The file's leaves. A layer that is lost or wrong on disk makes its file incomplete; raises NotStored."""
+        with self._lock:
+            known = self._layers.get(row.pieces_root)
+            if known is not None:
+                return known
+        try:
+            raw = (self._paths.layers / row.pieces_root).read_bytes()
+            leaves = read_layer(raw, root=row.pieces_root, length=row.length)
+        except (OSError, BadPieces) as error:
+            self._database.execute("UPDATE files SET complete = 0 WHERE sha256 = ?", (row.sha256,))
+            raise NotStored(f"{NotStored.__doc__}: layer {row.pieces_root[:12]}") from error
+        self._remember_layer(row.pieces_root, leaves)
+        return leaves
+
+    def _has_layer(self, row: StoredFile) -> bool:
+        try:
+            return bool(self._leaves(row)) or row.length == 0
+        except NotStored:
+            return False
+
+    def _remember_layer(self, root: str, leaves: list[bytes]) -> None:
+        with self._lock:
+            self._layers[root] = leaves
+            while len(self._layers) > CACHED_LAYERS:
+                self._layers.popitem(last=False)
+
+    def _set_bit(self, row: StoredFile, index: int, value: int) -> None:
+        bits = bytearray(row.bits)
+        bits[index] = value
+        self._database.execute("UPDATE files SET bits = ? WHERE sha256 = ?", (bytes(bits), row.sha256))
+
+
+@dataclass(frozen=True)
+class VerifiedFile:
+    """A complete file. Reading checks each piece it touches."""
+
+    _store: Store
+    sha256: str
+    length: int
+
+    def read(self, start: int, end: int) -> bytes:
+        """Bytes [start, end), cut at the file's end. Raises PieceCorrupt, NotStored."""
+        end = min(end, self.length)
+        parts: list[bytes] = []
+        while start < end:
+            index = start // PIECE_LENGTH
+            first, last = piece_span(index, self.length)
+            piece = self._store.read_piece(self.sha256, index)
+            stop = min(end, last)
+            parts.append(piece if (start, stop) == (first, last) else piece[start - first : stop - first])
+            start = stop
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def stream(self, start: int, end: int) -> Iterator[bytes]:
+        """The same bytes piece by piece, never more than one piece in memory. Raises like :meth:`read`, also midway."""
+        end = min(end, self.length)
+        while start < end:
+            stop = min(end, (start // PIECE_LENGTH + 1) * PIECE_LENGTH)
+            yield self.read(start, stop)
+            start = stop
+
+
+def _pwrite_all(handle: int, data: bytes, offset: int) -> None:
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(handle, view, offset)
+        view, offset = view[written:], offset + written
+
+
+def _write_durably(path: Path, data: bytes) -> None:
+    """A small file that appears whole: beside, fsync, rename, fsync of the folder."""
+    beside = path.with_name(f".{path.name}.new")
+    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        _pwrite_all(handle, data, 0)
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    os.replace(beside, path)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
