@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from client_agent.clock import Clock, Reading, read_machine
 from client_agent.config import AgentPaths
@@ -55,6 +56,12 @@ class Agent:
     def close(self) -> None:
         self.database.close()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
 
 def open_agent(data: Path, read_clock: Callable[[], Reading] = read_machine) -> Agent:
     """Open a data folder that is enrolled. Raises NotEnrolled, UnusableData."""
@@ -66,9 +73,7 @@ def open_agent(data: Path, read_clock: Callable[[], Reading] = read_machine) -> 
     identity = read_identity(database)
     clock = Clock(database, read_clock)
     store = Store(paths, database, lambda: clock.now_ms()[0])
-    return Agent(
-        paths, database, clock, store, Guide(database, store, identity.region, lambda: clock.now_ms())
-    )
+    return Agent(paths, database, clock, store, Guide(database, store, identity.region, clock.now_ms))
 
 
 def read_identity(database: Database) -> Identity:

@@ -13,9 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from protocol.batch import ClockState
-
 from client_agent.database import Database
+from protocol.batch import ClockState
 
 MAX_HELD_MS = 90 * 24 * 60 * 60 * 1000
 """How far past the anchor the RTC is still believed after a boot."""

@@ -56,7 +56,7 @@ class AgentPaths:
         try:
             for folder in (self.data, self.metadata, self.data / "media", self.media, self.layers):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.chmod(self.data, 0o700)
+            self.data.chmod(0o700)
             with tempfile.TemporaryFile(dir=self.data):
                 pass
         except OSError as error:

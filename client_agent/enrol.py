@@ -14,6 +14,11 @@ import secrets
 
 import msgspec
 
+from client_agent.clock import Clock
+from client_agent.config import AgentPaths
+from client_agent.database import Database
+from client_agent.errors import AlreadyEnrolled, BadAnswer, EnrolmentRefused, ForgedAnswer
+from client_agent.fetch import Http, join
 from protocol import keys
 from protocol.enrolment import (
     Code,
@@ -28,12 +33,6 @@ from protocol.enrolment import (
 )
 from protocol.errors import BadCode
 from protocol.times import text_to_ms
-
-from client_agent.clock import Clock
-from client_agent.config import AgentPaths
-from client_agent.database import Database
-from client_agent.errors import AlreadyEnrolled, BadAnswer, EnrolmentRefused, ForgedAnswer
-from client_agent.fetch import Http, join
 
 log = logging.getLogger(__name__)
 ENROLMENTS_PATH = "api/v1/enrolments"
@@ -53,7 +52,7 @@ def enrol(server_url: str, code_text: str, paths: AgentPaths) -> EnrolmentBody:
         _refuse_second(database)
         private, nonce = _pending_key(database, code)
         body = _exchange(server_url, code, private, nonce)
-        _store(database, code, private, body)
+        _store(database, private, body)
         return body
     finally:
         database.close()
@@ -131,7 +130,7 @@ def _verified_body(data: bytes, secret: bytes, public: str, nonce: str) -> Enrol
     return body
 
 
-def _store(database: Database, code: Code, private: bytes, body: EnrolmentBody) -> None:
+def _store(database: Database, private: bytes, body: EnrolmentBody) -> None:
     """Identity, first root and clock anchor in one transaction."""
     root = base64.b64decode(body.root)
     version = _root_version(root)

@@ -58,7 +58,7 @@ class EnrolmentRefused(AgentError):
 
 
 class ForgedAnswer(AgentError):
-    """注册应答不是由知道注册码的平台发出的，已拒绝，未保存任何内容 / the enrolment answer was not made by someone who knows the code: refused, nothing stored"""  # noqa: E501
+    """注册应答不是由知道注册码的平台发出的，已拒绝，未保存任何内容 / the enrolment answer was not made by someone who knows the code: refused, nothing stored"""
 
 
 # --- trust --------------------------------------------------------------------------------------------------------

@@ -195,7 +195,7 @@ class Http:
             sock.close()
             raise
         connection = http.client.HTTPConnection(host, port)
-        connection.sock = _DeadlineSocket(sock, deadline)  # type: ignore[assignment]
+        connection.sock = _DeadlineSocket(sock, deadline)
         return connection
 
     def _tls(self) -> ssl.SSLContext:

@@ -19,6 +19,8 @@ from datetime import date, timedelta
 from enum import StrEnum
 from typing import TypeVar
 
+from client_agent.database import Database
+from client_agent.store import Store
 from protocol import names
 from protocol.batch import ClockState
 from protocol.documents import (
@@ -41,9 +43,6 @@ from protocol.errors import MalformedDocument
 from protocol.merge import ListedItem, Listing, Source, merge
 from protocol.regions import lineage, within
 from protocol.times import day_of_ms, text_to_ms
-
-from client_agent.database import Database
-from client_agent.store import Store
 
 log = logging.getLogger(__name__)
 CACHED_LISTINGS = 3
@@ -321,9 +320,9 @@ class Guide:
             return Refusal.RECALLED
         if release not in documents.scheduled:
             return Refusal.NO_SCHEDULE
-        if documents.frame is None or not _valid(documents.frame, now_ms):
-            if not self._is_emergency(documents, release, now_ms):
-                return Refusal.EXPIRED
+        in_force = documents.frame is not None and _valid(documents.frame, now_ms)
+        if not in_force and not self._is_emergency(documents, release, now_ms):
+            return Refusal.EXPIRED
         manifest = self.manifest(release)
         if manifest is None:
             return Refusal.NOT_ADMITTED
@@ -518,5 +517,5 @@ def load_document(database: Database, target: str, kind: type[_D]) -> _D | None:
     try:
         return decode(data, kind)
     except MalformedDocument as error:
-        log.error("%s: %s", target, error)
+        log.warning("%s: %s", target, error)
         return None

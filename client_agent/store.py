@@ -22,12 +22,11 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from protocol.errors import BadPieces
-from protocol.pieces import PIECE_LENGTH, is_piece, piece_span, read_layer
-
 from client_agent.config import KEEP_FREE_SHARE, AgentPaths
 from client_agent.database import Database
 from client_agent.errors import NoSpace, NotStored, PieceCorrupt, PieceMissing, StorageFailed
+from protocol.errors import BadPieces
+from protocol.pieces import PIECE_LENGTH, is_piece, piece_span, read_layer
 
 log = logging.getLogger(__name__)
 CACHED_PIECES = 3
@@ -86,7 +85,10 @@ class Store:
         found = self._database.row(
             "SELECT sha256, length, pieces_root, bits, complete, bad FROM files WHERE sha256 = ?", (sha256,)
         )
-        return StoredFile(*found[:4], bool(found[4]), found[5]) if found else None
+        if found is None:
+            return None
+        name, length, root, bits, complete, bad = found
+        return StoredFile(name, length, root, bits, bool(complete), bad)
 
     def has(self, sha256: str) -> bool:
         """Whether at least a part of it is here."""
