@@ -25,26 +25,11 @@ from typing import Any
 from sqlalchemy import BigInteger, ForeignKey, Integer, String, Text, UniqueConstraint, Uuid
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from server.catalog.review import EditionState, Stage
 from server.db import Base, Id
 
 EMPTY_RECIPE_SHA256 = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
 """SHA-256 of ``{}``: the whole source, uncut."""
-
-
-class EditionState(StrEnum):
-    DRAFT = "draft"
-    FIRST_REVIEW = "first_review"
-    SECOND_REVIEW = "second_review"
-    FINAL_REVIEW = "final_review"
-    RELEASED = "released"
-    RETURNED = "returned"
-    WITHDRAWN = "withdrawn"
-
-
-class Stage(StrEnum):
-    FIRST = "first"
-    SECOND = "second"
-    FINAL = "final"
 
 
 class AssetState(StrEnum):
@@ -59,6 +44,12 @@ class UploadState(StrEnum):
     OPEN = "open"
     COMPLETE = "complete"
     ABORTED = "aborted"
+
+
+__all__ = [
+    "EMPTY_RECIPE_SHA256", "Airing", "Asset", "AssetState", "Department", "Edition", "EditionState", "Programme",
+    "Rendition", "RenditionFile", "Review", "Section", "Stage", "Upload", "UploadPart", "UploadState",
+]  # fmt: skip
 
 
 def _ref(target: str) -> Any:
@@ -113,7 +104,7 @@ class UploadPart(Base):
 
 
 class Asset(Base):
-    """源文件: what was uploaded, untouched. ``path`` is relative to the data folder."""
+    """源文件: what was uploaded, untouched. ``path`` is relative to the data folder, ``progress`` is per cent encoded."""
 
     __tablename__ = "assets"
 
@@ -126,6 +117,7 @@ class Asset(Base):
     error_code: Mapped[str | None] = mapped_column(String(40))
     error_text: Mapped[str | None] = mapped_column(Text)
     error_text_en: Mapped[str | None] = mapped_column(Text)
+    progress: Mapped[int] = mapped_column(Integer, default=0)
     duration_ms: Mapped[int | None]
     probe: Mapped[dict[str, Any] | None]
     uploaded_by: Mapped[str] = mapped_column(Uuid(as_uuid=False), index=True)

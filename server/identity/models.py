@@ -61,6 +61,7 @@ class SignInGuard(Base):
 
     username: Mapped[str] = mapped_column(String(40), primary_key=True)
     failures: Mapped[int] = mapped_column(Integer, default=0)
+    last_at: Mapped[datetime]
     locked_until: Mapped[datetime | None]
 
 

@@ -58,6 +58,7 @@ class Action(StrEnum):
     ACCOUNTS_MANAGE = "accounts.manage"
     AUDIT_VIEW = "audit.view"
     CATALOG_VIEW = "catalog.view"
+    CATALOG_VIEW_UNRELEASED = "catalog.view_unreleased"
     CATALOG_UPLOAD = "catalog.upload"
     CATALOG_SUBMIT = "catalog.submit"
     CATALOG_WITHDRAW = "catalog.withdraw"
@@ -89,6 +90,7 @@ TABLE: dict[Action, frozenset[Role]] = {
     Action.ACCOUNTS_MANAGE: _ADMIN,
     Action.AUDIT_VIEW: _ADMIN,
     Action.CATALOG_VIEW: _EVERYONE,
+    Action.CATALOG_VIEW_UNRELEASED: _EDITORS | _REVIEWERS | {Role.LEADER},
     Action.CATALOG_UPLOAD: _CONTRIBUTORS,
     Action.CATALOG_SUBMIT: _CONTRIBUTORS,
     Action.CATALOG_WITHDRAW: _EDITORS,

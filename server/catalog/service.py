@@ -1,0 +1,700 @@
+"""The catalogue's use cases: programmes, their editions and reviews.
+
+Who sees what: released programmes of one's own places and of every level above them; unreleased ones only in one's
+own places with a role that works on them, those of one's own department, and one's own.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
+from sqlalchemy.orm import Session, aliased, selectinload
+
+from protocol.regions import lineage
+from server.catalog import review
+from server.catalog.models import (
+    Asset,
+    AssetState,
+    Department,
+    Edition,
+    EditionState,
+    Programme,
+    Review,
+    Section,
+    Stage,
+    Upload,
+)
+from server.catalog.shelves import DEPARTMENTS, SECTIONS
+from server.errors import Conflict, Forbidden, Invalid, NotFound, YuanboError
+from server.i18n import N_
+from server.identity import audit
+from server.identity.models import AuditEntry
+from server.identity.rules import Action, Caller, Role
+from server.regions.models import Region
+
+MAX_TITLE = 200
+MAX_SUMMARY = 5_000
+MAX_COMMENT = 2_000
+LAST_NUMBER = 9_999
+"""Programme numbers are typed on a remote control: 1–9999."""
+PAGE = 50
+MAX_PAGE = 200
+
+REVIEW_ACTIONS: dict[Stage, Action] = {
+    Stage.FIRST: Action.REVIEW_FIRST,
+    Stage.SECOND: Action.REVIEW_SECOND,
+    Stage.FINAL: Action.REVIEW_FINAL,
+}
+
+
+# --- shelves ----------------------------------------------------------------------------------------------------------
+def seed(session: Session) -> None:
+    """Sections and departments where they are missing; edited ones stay as they are."""
+    for kind, shelves in ((Section, SECTIONS), (Department, DEPARTMENTS)):
+        for position, shelf in enumerate(shelves, start=1):
+            if session.get(kind, shelf.slug) is None:
+                session.add(kind(slug=shelf.slug, name=shelf.name, name_en=shelf.name_en, position=position))
+    session.flush()
+
+
+def sections(session: Session) -> Sequence[Section]:
+    return session.scalars(select(Section).order_by(Section.position)).all()
+
+
+def departments(session: Session) -> Sequence[Department]:
+    return session.scalars(select(Department).order_by(Department.position)).all()
+
+
+def section_named(session: Session, text: str) -> Section:
+    """A section by slug or name. Raises Invalid."""
+    for section in sections(session):
+        if text in (section.slug, section.name, section.name_en):
+            return section
+    raise Invalid(N_("没有板块“%(name)s”"), code="no_section", name=text)
+
+
+def department_named(session: Session, text: str) -> Department:
+    """A department by slug or name; the 省 before it may be left out. Raises Invalid."""
+    for department in departments(session):
+        if text in (department.slug, department.name, department.name_en, department.name.removeprefix("省")):
+            return department
+    raise Invalid(N_("没有资源单位“%(name)s”"), code="no_department", name=text)
+
+
+# --- programmes -------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Rights:
+    """Where a programme comes from and until when it may be shown."""
+
+    source: str = ""
+    licence: str = ""
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class NewProgramme:
+    """What a contributor says. Section and department by slug or name; region defaults to the caller's own."""
+
+    title: str
+    section: str
+    asset_id: str
+    department: str | None = None
+    region: str | None = None
+    summary: str = ""
+    rights: Rights = field(default_factory=Rights)
+
+
+def create_programme(session: Session, caller: Caller, new: NewProgramme, *, now: datetime) -> Programme:
+    """A programme with its first edition, a draft. Raises Invalid, Forbidden, NotFound (the asset)."""
+    region = _region_for(session, caller, new.region)
+    programme = Programme(
+        title=clean_title(new.title),
+        summary=_clean_text(new.summary, MAX_SUMMARY),
+        section=section_named(session, new.section).slug,
+        department=_department_for(session, caller, new.department),
+        region=region,
+        number=None,
+        created_by=caller.id,
+        created_at=now,
+        **_rights(new.rights),
+    )
+    programme.editions.append(_edition(session, caller, new.asset_id, number=1, now=now))
+    session.add(programme)
+    session.flush()
+    audit.append(
+        session,
+        actor=caller,
+        action="programme.create",
+        subject=f"programme:{programme.id}",
+        detail={"title": programme.title, "section": programme.section, "region": region},
+        now=now,
+    )
+    return programme
+
+
+def add_edition(
+    session: Session, caller: Caller, programme_id: str, asset_id: str, *, now: datetime
+) -> Edition:
+    """A new cut of a programme, a draft. Raises Conflict while another one is still under way."""
+    programme = get_programme(session, caller, programme_id)
+    _require_contributing(caller, programme)
+    for edition in programme.editions:
+        if edition.state not in (EditionState.RELEASED, EditionState.WITHDRAWN) and not _is_dead_end(edition):
+            raise Conflict(N_("第 %(number)s 版还在办理中"), number=edition.number)
+    edition = _edition(session, caller, asset_id, number=len(programme.editions) + 1, now=now)
+    programme.editions.append(edition)
+    session.flush()
+    audit.append(
+        session,
+        actor=caller,
+        action="edition.create",
+        subject=f"edition:{edition.id}",
+        detail={"programme": programme.id, "number": edition.number, "source_sha256": edition.asset.sha256},
+        now=now,
+    )
+    return edition
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What to change of a programme; None leaves it."""
+
+    title: str | None = None
+    summary: str | None = None
+    section: str | None = None
+    department: str | None = None
+    region: str | None = None
+    rights: Rights | None = None
+
+
+def change_programme(
+    session: Session, caller: Caller, programme_id: str, changes: Changes, *, now: datetime
+) -> Programme:
+    """Change what is said about a programme, only while nobody reviews it or released it.
+
+    Raises Conflict afterwards: reviewers approved it as it stands.
+    """
+    programme = get_programme(session, caller, programme_id, lock=True)
+    _require_contributing(caller, programme)
+    if any(edition.state not in (*review.EDITABLE, EditionState.WITHDRAWN) for edition in programme.editions):
+        raise Conflict(N_("已送审或已通过的节目不能再改；请先退回，或提交新版本"))
+    values = _changed_values(session, caller, changes)
+    for name, value in values.items():
+        setattr(programme, name, value)
+    session.flush()
+    audit.append(
+        session,
+        actor=caller,
+        action="programme.change",
+        subject=f"programme:{programme.id}",
+        detail={"fields": sorted(values)},
+        now=now,
+    )
+    return programme
+
+
+def _changed_values(session: Session, caller: Caller, changes: Changes) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    if changes.title is not None:
+        values["title"] = clean_title(changes.title)
+    if changes.summary is not None:
+        values["summary"] = _clean_text(changes.summary, MAX_SUMMARY)
+    if changes.section is not None:
+        values["section"] = section_named(session, changes.section).slug
+    if changes.department is not None:
+        values["department"] = _department_for(session, caller, changes.department)
+    if changes.region is not None:
+        values["region"] = _region_for(session, caller, changes.region)
+    if changes.rights is not None:
+        values |= _rights(changes.rights)
+    return values
+
+
+def _edition(session: Session, caller: Caller, asset_id: str, *, number: int, now: datetime) -> Edition:
+    asset = _asset_of(session, caller, asset_id)
+    if asset.state == AssetState.REFUSED:
+        raise Invalid("%(reason)s", code=asset.error_code or "refused", reason=asset.error_text or "")
+    return Edition(
+        number=number, asset=asset, state=EditionState.DRAFT, contributor_id=caller.id, created_at=now
+    )
+
+
+def _asset_of(session: Session, caller: Caller, asset_id: str) -> Asset:
+    """An asset that the caller uploaded, perhaps not as the first. Raises NotFound."""
+    asset = session.get(Asset, known_id(asset_id))
+    mine = asset is not None and (
+        asset.uploaded_by == caller.id
+        or session.scalar(select(exists().where(Upload.asset_id == asset.id, Upload.created_by == caller.id)))
+    )
+    if asset is None or not mine:
+        raise NotFound(N_("没有这个源文件"))
+    return asset
+
+
+def _region_for(session: Session, caller: Caller, region: str | None) -> str:
+    if region is None:
+        scopes = caller.scopes(Action.CATALOG_UPLOAD)
+        if not scopes:
+            raise Forbidden(N_("您的岗位不能提交节目"))
+        region = scopes[0]
+    if session.get(Region, region) is None:
+        raise Invalid(N_("没有行政区划 %(region)s"), region=region)
+    caller.require(Action.CATALOG_UPLOAD, region)
+    return region
+
+
+def _is_partner_only(caller: Caller) -> bool:
+    """Whether the caller contributes for a department and not as an editor."""
+    return caller.has_role(Role.PARTNER) and not caller.can(Action.CATALOG_WITHDRAW)
+
+
+def _department_for(session: Session, caller: Caller, department: str | None) -> str | None:
+    slug = department_named(session, department).slug if department else None
+    if not _is_partner_only(caller):
+        return slug
+    if slug not in (None, caller.department):
+        raise Forbidden(N_("资源单位只能以本单位名义提交"))
+    return caller.department
+
+
+def _require_contributing(caller: Caller, programme: Programme) -> None:
+    """The caller may work on this programme: his own, his department's, or in his region as an editor."""
+    if programme.created_by == caller.id:
+        return
+    if _is_partner_only(caller) and programme.department == caller.department:
+        return
+    caller.require(Action.CATALOG_WITHDRAW, programme.region)
+
+
+def _is_dead_end(edition: Edition) -> bool:
+    """A draft whose file was refused: it can never be released."""
+    return edition.state in review.EDITABLE and edition.asset.state == AssetState.REFUSED
+
+
+# --- finding ----------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Filters:
+    """``state`` is that of the newest edition; ``q`` is a piece of the title, or a programme number."""
+
+    section: str | None = None
+    department: str | None = None
+    region: str | None = None
+    state: str | None = None
+    q: str | None = None
+    mine: bool = False
+
+
+def list_programmes(
+    session: Session,
+    caller: Caller,
+    filters: Filters = Filters(),
+    *,
+    after: str | None = None,
+    limit: int = PAGE,
+) -> tuple[list[Programme], str | None]:
+    """Programmes the caller may see, newest first, and where the next page begins (None: no more)."""
+    limit = max(1, min(limit, MAX_PAGE))
+    query = select(Programme).where(visible_to(caller), *_conditions(session, caller, filters))
+    if after:
+        query = query.where(Programme.id < known_id(after))
+    found = session.scalars(
+        query.order_by(Programme.id.desc())
+        .limit(limit + 1)
+        .options(selectinload(Programme.editions).selectinload(Edition.asset))
+    ).all()
+    return list(found[:limit]), found[limit - 1].id if len(found) > limit else None
+
+
+def _conditions(session: Session, caller: Caller, filters: Filters) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if filters.section:
+        conditions.append(Programme.section == section_named(session, filters.section).slug)
+    if filters.department:
+        conditions.append(Programme.department == department_named(session, filters.department).slug)
+    if filters.region:
+        conditions.append(Programme.region.startswith(filters.region, autoescape=True))
+    if filters.mine:
+        conditions.append(Programme.created_by == caller.id)
+    if filters.state:
+        conditions.append(_newest_state() == _state(filters.state))
+    if filters.q and (text := filters.q.strip()):
+        fits = or_(
+            Programme.title.contains(text, autoescape=True), Programme.summary.contains(text, autoescape=True)
+        )
+        if text.isascii() and text.isdigit() and len(text) <= 4:
+            fits = or_(fits, Programme.number == int(text))
+        conditions.append(fits)
+    return conditions
+
+
+def _newest_state() -> Any:
+    any_edition = aliased(Edition)
+    return (
+        select(any_edition.state)
+        .where(any_edition.programme_id == Programme.id)
+        .order_by(any_edition.number.desc())
+        .limit(1)
+        .correlate(Programme)
+        .scalar_subquery()
+    )
+
+
+def _state(text: str) -> EditionState:
+    try:
+        return EditionState(text)
+    except ValueError as error:
+        raise Invalid(N_("没有状态“%(state)s”"), state=text) from error
+
+
+def visible_to(caller: Caller) -> ColumnElement[bool]:
+    """The condition on Programme for what the caller may see."""
+    conditions: list[ColumnElement[bool]] = [Programme.created_by == caller.id]
+    if caller.has_role(Role.PARTNER) and caller.department:
+        conditions.append(Programme.department == caller.department)
+    conditions += [
+        Programme.region.startswith(scope) for scope in caller.scopes(Action.CATALOG_VIEW_UNRELEASED)
+    ]
+    scopes = caller.scopes(Action.CATALOG_VIEW)
+    above = {code for scope in scopes for code in lineage(scope)}
+    near = [Programme.region.in_(above), *(Programme.region.startswith(scope) for scope in scopes)]
+    any_edition = aliased(Edition)
+    released = exists().where(
+        any_edition.programme_id == Programme.id, any_edition.state == EditionState.RELEASED
+    )
+    conditions.append(and_(released, or_(*near)))
+    return or_(*conditions)
+
+
+def get_programme(session: Session, caller: Caller, programme_id: str, *, lock: bool = False) -> Programme:
+    """By its id or by the id of one of its editions. Raises NotFound, also for what the caller may not see."""
+    wanted = known_id(programme_id)
+    query = select(Programme).where(
+        or_(Programme.id == wanted, Programme.id == _programme_of_edition(wanted)), visible_to(caller)
+    )
+    programme = session.scalars(query.with_for_update() if lock else query).one_or_none()
+    if programme is None:
+        raise NotFound(N_("没有这个节目"))
+    return programme
+
+
+def _programme_of_edition(edition_id: str) -> Any:
+    any_edition = aliased(Edition)
+    return select(any_edition.programme_id).where(any_edition.id == edition_id).scalar_subquery()
+
+
+def get_edition(session: Session, caller: Caller, edition_id: str) -> Edition:
+    """An edition by its id, or the newest one of a programme by the programme's. Raises NotFound."""
+    wanted = known_id(edition_id)
+    edition = session.scalars(
+        select(Edition)
+        .join(Edition.programme)
+        .where(or_(Edition.id == wanted, Programme.id == wanted), visible_to(caller))
+        .order_by(Edition.number.desc())
+        .limit(1)
+    ).one_or_none()
+    if edition is None:
+        raise NotFound(N_("没有这个节目版本"))
+    return edition
+
+
+def reviews_of(session: Session, edition_ids: Iterable[str]) -> Sequence[Review]:
+    """Decisions on these editions, oldest first."""
+    return session.scalars(
+        select(Review).where(Review.edition_id.in_(list(edition_ids))).order_by(Review.id)
+    ).all()
+
+
+# --- moves ------------------------------------------------------------------------------------------------------------
+def submit(session: Session, caller: Caller, edition_id: str, *, now: datetime) -> Edition:
+    """Hand a draft or returned edition in for the first review. Encoding need not be done, but may not be refused."""
+    edition = get_edition(session, caller, edition_id)
+    caller.require(Action.CATALOG_SUBMIT, edition.programme.region)
+    _require_contributing(caller, edition.programme)
+    if edition.asset.state == AssetState.REFUSED:
+        raise Conflict(
+            N_("源文件未被接受，不能送审：%(reason)s"),
+            code="asset_refused",
+            reason=edition.asset.error_text or "",
+        )
+    _move(session, edition, review.Move.SUBMIT)
+    audit.append(
+        session,
+        actor=caller,
+        action=review.SUBMITTED,
+        subject=subject_of(edition),
+        detail=_bound(edition),
+        now=now,
+    )
+    return edition
+
+
+def decide(
+    session: Session,
+    caller: Caller,
+    edition_id: str,
+    stage: Stage,
+    *,
+    approve: bool,
+    comment: str = "",
+    now: datetime,
+) -> Review:
+    """Approve at a stage, or return with a reason. The final approval releases the edition and gives its programme a
+    number. Raises Forbidden (role, region, holds another stage, contributor), Conflict (state, not encoded), Invalid.
+    """
+    edition = get_edition(session, caller, edition_id)
+    caller.require(REVIEW_ACTIONS[stage], edition.programme.region)
+    audit.lock(session)  # decisions follow one another, so that numbers and links do too
+    session.refresh(edition)
+    comment = _clean_text(comment, MAX_COMMENT)
+    bar = why_not_decide(session, caller, edition, stage) or _why_not_now(edition, stage, approve, comment)
+    if bar is not None:
+        raise _refusal(bar)
+    _move(session, edition, review.Move.APPROVE if approve else review.Move.RETURN)
+    if edition.state == EditionState.RELEASED:
+        _release(session, edition, now)
+    detail = {**_bound(edition), "approved": approve, "comment": comment}
+    link = audit.append(
+        session,
+        actor=caller,
+        action=review.review_action(stage),
+        subject=subject_of(edition),
+        detail=detail,
+        now=now,
+    )
+    decision = Review(
+        edition_id=edition.id,
+        stage=stage,
+        approved=approve,
+        reviewer_id=caller.id,
+        at=now,
+        comment=comment,
+        audit_seq=link.seq,
+    )
+    session.add(decision)
+    session.flush()
+    return decision
+
+
+def withdraw(
+    session: Session, caller: Caller, edition_id: str, *, reason: str = "", now: datetime
+) -> Edition:
+    """Take an edition out for good; a new cut is a new edition. Taking it off stations is a recall (publish)."""
+    edition = get_edition(session, caller, edition_id)
+    caller.require(Action.CATALOG_WITHDRAW, edition.programme.region)
+    _move(session, edition, review.Move.WITHDRAW)
+    audit.append(
+        session,
+        actor=caller,
+        action=review.WITHDRAWN,
+        subject=subject_of(edition),
+        detail={"reason": _clean_text(reason, MAX_COMMENT)},
+        now=now,
+    )
+    return edition
+
+
+def why_not_decide(session: Session, caller: Caller, edition: Edition, stage: Stage) -> review.Bar | None:
+    """Why the caller may not hold this stage of the edition (role and region aside), or None."""
+    earlier = [
+        review.Decision(Stage(row.stage), row.reviewer_id, row.approved)
+        for row in reviews_of(session, [edition.id])
+    ]
+    return review.why_not_decide(
+        state=EditionState(edition.state),
+        stage=stage,
+        person=caller.id,
+        authors=_authors(session, edition),
+        earlier=earlier,
+    )
+
+
+def _authors(session: Session, edition: Edition) -> frozenset[str]:
+    submitters = session.scalars(
+        select(AuditEntry.actor_id).where(
+            AuditEntry.subject == subject_of(edition), AuditEntry.action == review.SUBMITTED
+        )
+    )
+    return frozenset({edition.contributor_id, *(person for person in submitters if person)})
+
+
+def _why_not_now(edition: Edition, stage: Stage, approve: bool, comment: str) -> review.Bar | None:
+    if not approve:
+        return None if comment else review.Bar.NO_COMMENT
+    if stage == Stage.FINAL and edition.asset.state != AssetState.READY:
+        return review.Bar.NOT_READY
+    return None
+
+
+def _refusal(bar: review.Bar) -> YuanboError:
+    kinds: dict[review.Bar, type[YuanboError]] = {
+        review.Bar.NOT_AT_STAGE: Conflict,
+        review.Bar.NOT_READY: Conflict,
+        review.Bar.NO_COMMENT: Invalid,
+    }
+    return kinds.get(bar, Forbidden)(bar.value, code=bar.name.lower())
+
+
+def _move(session: Session, edition: Edition, move: review.Move) -> None:
+    """Make a legal move; somebody else's in between is noticed. Raises Conflict."""
+    state = EditionState(edition.state)
+    target = review.next_state(state, move)
+    if target is None:
+        raise Conflict(N_("“%(state)s”的版本不能这样办理"), state=review.STATE_NAMES[state])
+    done = session.execute(
+        update(Edition)
+        .where(Edition.id == edition.id, Edition.state == state)
+        .values(state=target)
+        .execution_options(synchronize_session=False)
+    )
+    if done.rowcount != 1:  # type: ignore[attr-defined]
+        raise Conflict(N_("刚刚已由别人办理，请刷新"))
+    session.refresh(edition)
+
+
+def _release(session: Session, edition: Edition, now: datetime) -> None:
+    edition.released_at = now
+    if edition.programme.number is None:
+        edition.programme.number = smallest_free_number(session)
+    session.flush()
+
+
+def smallest_free_number(session: Session) -> int | None:
+    """The smallest programme number nobody has, or None when all 9,999 are given."""
+    taken = set(session.scalars(select(Programme.number).where(Programme.number.is_not(None))))
+    return next((number for number in range(1, LAST_NUMBER + 1) if number not in taken), None)
+
+
+def subject_of(edition: Edition) -> str:
+    """How the audit chain names an edition."""
+    return f"edition:{edition.id}"
+
+
+def _bound(edition: Edition) -> dict[str, Any]:
+    """What a decision is about: exactly this source under this recipe, under this title."""
+    return {
+        "source_sha256": edition.asset.sha256,
+        "recipe_sha256": edition.recipe_sha256,
+        "contributor": edition.contributor_id,
+        "title": edition.programme.title,
+    }
+
+
+def proven_release(session: Session, edition_id: str) -> review.ProvenRelease | None:
+    """What the audit chain proves about an edition (see review.proven_release); verify the chain beside it."""
+    return review.proven_release(
+        [
+            review.Link(entry.seq, entry.actor_id, entry.action, entry.detail)
+            for entry in audit.entries_of(session, f"edition:{edition_id}")
+        ]
+    )
+
+
+# --- what waits for me ------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class HomeQueue:
+    """Editions that wait for one person, the longest-waiting first."""
+
+    to_submit: list[Edition]
+    returned: list[Edition]
+    refused: list[Edition]
+    """Drafts whose file was refused or failed."""
+    to_review: dict[Stage, list[Edition]]
+
+    @property
+    def total(self) -> int:
+        reviews = sum(len(editions) for editions in self.to_review.values())
+        return len(self.to_submit) + len(self.returned) + len(self.refused) + reviews
+
+
+def home_queue(session: Session, caller: Caller, *, limit: int = PAGE) -> HomeQueue:
+    """What waits for the caller: his own drafts, what came back, what he may review and nobody else's rule forbids."""
+    mine = _waiting(session, [Edition.contributor_id == caller.id, Edition.state.in_(review.EDITABLE)], limit)
+    troubled = [e for e in mine if e.asset.state in (AssetState.REFUSED, AssetState.FAILED)]
+    healthy = [e for e in mine if e not in troubled]
+    return HomeQueue(
+        to_submit=[e for e in healthy if e.state == EditionState.DRAFT],
+        returned=[e for e in healthy if e.state == EditionState.RETURNED],
+        refused=troubled,
+        to_review={
+            stage: _to_review(session, caller, stage, limit)
+            for stage in Stage
+            if caller.can(REVIEW_ACTIONS[stage])
+        },
+    )
+
+
+def _to_review(session: Session, caller: Caller, stage: Stage, limit: int) -> list[Edition]:
+    scopes = caller.scopes(REVIEW_ACTIONS[stage])
+    waiting = _waiting(
+        session,
+        [
+            Edition.state == review.STATE_OF_STAGE[stage],
+            or_(*(Programme.region.startswith(scope) for scope in scopes)),
+        ],
+        limit,
+    )
+    return [edition for edition in waiting if why_not_decide(session, caller, edition, stage) is None]
+
+
+def _waiting(session: Session, conditions: list[ColumnElement[bool]], limit: int) -> list[Edition]:
+    return list(
+        session.scalars(
+            select(Edition)
+            .join(Edition.programme)
+            .where(*conditions)
+            .order_by(Edition.id)
+            .limit(limit)
+            .options(selectinload(Edition.programme), selectinload(Edition.asset))
+        )
+    )
+
+
+def count_by_state(session: Session, caller: Caller) -> dict[EditionState, int]:
+    """How many programmes the caller sees in each state of their newest edition."""
+    state = _newest_state()
+    rows = session.execute(select(state, func.count()).where(visible_to(caller)).group_by(state)).tuples()
+    return {EditionState(name): count for name, count in rows if name}
+
+
+# --- texts ------------------------------------------------------------------------------------------------------------
+def clean_title(text: str) -> str:
+    """One line of 1–200 characters. Raises Invalid."""
+    title = " ".join(_clean_text(text, 100_000).split())
+    if not title:
+        raise Invalid(N_("请填写节目名称"), code="title")
+    if len(title) > MAX_TITLE:
+        raise Invalid(N_("节目名称不能超过 %(most)s 个字"), code="title", most=MAX_TITLE)
+    return title
+
+
+def _clean_text(text: str, most: int) -> str:
+    """Without control characters (PostgreSQL stores no NUL) and blanks around. Raises Invalid when too long."""
+    plain = "".join(letter for letter in text if letter in "\n\t" or letter.isprintable()).strip()
+    if len(plain) > most:
+        raise Invalid(N_("文字不能超过 %(most)s 个字"), most=most)
+    return plain
+
+
+def _rights(rights: Rights) -> dict[str, Any]:
+    if rights.valid_from and rights.valid_until and rights.valid_until <= rights.valid_from:
+        raise Invalid(N_("版权期限的结束须在开始之后"))
+    return {
+        "rights_source": _clean_text(rights.source, 200),
+        "rights_licence": _clean_text(rights.licence, 200),
+        "rights_from": rights.valid_from,
+        "rights_until": rights.valid_until,
+    }
+
+
+def known_id(text: str) -> str:
+    """A row's id in its usual form; raises NotFound for what cannot be one."""
+    try:
+        return str(uuid.UUID(text))
+    except (ValueError, AttributeError) as error:
+        raise NotFound from error

@@ -1,0 +1,207 @@
+"""The administrative tree: import and look-up."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+
+from protocol.regions import level_of, lineage
+from server.errors import Invalid, NotFound
+from server.i18n import N_
+from server.regions.codes import Row, parent_code, read_rows, short_name
+from server.regions.models import Region
+
+TREE_FILE = Path(__file__).with_name("regions-13.csv.gz")
+_BATCH = 5_000
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What an import changed. Regions are never deleted: old records name old codes."""
+
+    total: int
+    added: int
+    renamed: int
+
+
+def import_tree(session: Session, path: Path = TREE_FILE) -> Imported:
+    """Read a tree (``code,parent,level,name``, gzip or plain) over what is there; reading it again changes nothing.
+
+    Raises Invalid naming the line; then nothing is changed.
+    """
+    opener = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opener(path, "rt", encoding="utf-8", newline="") as lines:
+            rows = list(read_rows(lines))
+    except (ValueError, OSError, EOFError) as error:
+        raise Invalid(N_("行政区划文件 %(file)s 有误：%(reason)s"), file=path.name, reason=error) from error
+    known = dict(session.execute(select(Region.code, Region.name)).tuples())
+    fresh = [row for row in rows if row.code not in known]
+    _insert(session, fresh)
+    renamed = [row for row in rows if row.code in known and known[row.code] != row.name]
+    for row in renamed:
+        session.execute(update(Region).where(Region.code == row.code).values(name=row.name))
+    return Imported(total=len(rows), added=len(fresh), renamed=len(renamed))
+
+
+def _insert(session: Session, rows: Sequence[Row]) -> None:
+    """Parents first, whatever the file's order."""
+    ordered = sorted(rows, key=lambda row: len(row.code))
+    for start in range(0, len(ordered), _BATCH):
+        session.execute(insert(Region.__table__), [asdict(row) for row in ordered[start : start + _BATCH]])  # type: ignore[arg-type]
+
+
+# --- look-up ----------------------------------------------------------------------------------------------------------
+def find(session: Session, code: str) -> Region | None:
+    return session.get(Region, code)
+
+
+def get(session: Session, code: str) -> Region:
+    """Raises NotFound."""
+    region = find(session, code)
+    if region is None:
+        raise NotFound(N_("没有行政区划 %(region)s"), region=code)
+    return region
+
+
+def children(session: Session, parent: str | None, *, after: str = "", limit: int = 500) -> Sequence[Region]:
+    """The regions one level below, by code; the provinces for None."""
+    return session.scalars(
+        select(Region).where(Region.parent == parent, Region.code > after).order_by(Region.code).limit(limit)
+    ).all()
+
+
+def path_of(session: Session, code: str) -> list[Region]:
+    """The region with its ancestors, province first. Raises NotFound."""
+    return path_of_many(session, [get(session, code).code])[code]
+
+
+def path_of_many(session: Session, codes: Iterable[str]) -> dict[str, list[Region]]:
+    """The same for many codes with one query; unknown codes are left out."""
+    wanted = set(codes)
+    lines = {code: lineage(code) for code in wanted if _is_code(code)}
+    needed = {ancestor for line in lines.values() for ancestor in line}
+    found = {
+        region.code: region
+        for chunk in _chunks(sorted(needed), 500)
+        for region in session.scalars(select(Region).where(Region.code.in_(chunk)))
+    }
+    return {
+        code: [found[ancestor] for ancestor in reversed(line) if ancestor in found]
+        for code, line in lines.items()
+        if code in found
+    }
+
+
+def full_name(session: Session, code: str) -> str:
+    """As it is written on a letter: 河北省石家庄市正定县曲阳桥镇曲阳桥村. Raises NotFound."""
+    return join_names(path_of(session, code))
+
+
+def full_names(session: Session, codes: Iterable[str]) -> dict[str, str]:
+    """Full names by code; unknown codes are left out."""
+    return {code: join_names(path) for code, path in path_of_many(session, codes).items()}
+
+
+def names(session: Session, codes: Iterable[str]) -> dict[str, str]:
+    """Short names by code; unknown codes are left out."""
+    return {
+        code: short_name(name)
+        for chunk in _chunks(sorted(set(codes)), 500)
+        for code, name in session.execute(
+            select(Region.code, Region.name).where(Region.code.in_(chunk))
+        ).tuples()
+    }
+
+
+def join_names(path: Sequence[Region]) -> str:
+    return "".join(short_name(region.name) for region in path)
+
+
+def search(session: Session, text: str, *, within: str = "", limit: int = 20) -> Sequence[Region]:
+    """Places whose name, code or written-out path fits, the higher levels first.
+
+    ``正定 曲阳桥`` and ``正定县曲阳桥镇`` both find the township: a blank separates an ancestor from the place.
+    """
+    words = text.split()
+    if not words:
+        return []
+    if len(words) == 1 and words[0].isascii() and words[0].isdigit():
+        fits = Region.code.startswith(words[0], autoescape=True)
+        return _first(session, [fits], within, limit)
+    fits = Region.name.contains(words[-1], autoescape=True)
+    found = [
+        r
+        for r in _first(session, [fits], within, None if len(words) > 1 else limit)
+        if _below(session, r, words[:-1])
+    ]
+    if not found and len(words) == 1:
+        found = list(_by_written_path(session, words[0], within))
+    return found[:limit]
+
+
+def _first(session: Session, conditions: list, within: str, limit: int | None) -> Sequence[Region]:  # type: ignore[type-arg]
+    query = select(Region).where(*conditions, Region.code.startswith(within, autoescape=True))
+    ordered = sorted(session.scalars(query.limit(2_000)), key=lambda region: (len(region.code), region.code))
+    return ordered[:limit]
+
+
+def _below(session: Session, region: Region, ancestors: list[str]) -> bool:
+    if not ancestors:
+        return True
+    above = path_of_many(session, [region.code])[region.code][:-1]
+    return all(any(word in place.name for place in above) for word in ancestors)
+
+
+def _by_written_path(session: Session, text: str, within: str) -> Iterable[Region]:
+    """Follow a written-out path down the tree, from any level: 正定县曲阳桥镇曲阳桥村."""
+    starts = session.scalars(select(Region).where(Region.level != "village"))
+    for start in sorted(starts, key=lambda region: len(region.code)):
+        for name in {start.name, short_name(start.name)}:
+            if text.startswith(name):
+                yield from _descend(session, start, text[len(name) :], within)
+
+
+def _descend(session: Session, region: Region, rest: str, within: str) -> Iterable[Region]:
+    if not rest:
+        if region.code.startswith(within):
+            yield region
+        return
+    for child in children(session, region.code, limit=10_000):
+        for name in {child.name, short_name(child.name)}:
+            if rest.startswith(name):
+                yield from _descend(session, child, rest[len(name) :], within)
+                break
+        else:
+            if len(rest) >= 2 and child.name.startswith(rest):
+                yield from _descend(session, child, "", within)
+
+
+def require_code(code: str) -> str:
+    """The code itself when its form is one. Raises Invalid."""
+    if not _is_code(code):
+        raise Invalid(N_("“%(region)s”不是行政区划代码"), region=code)
+    return code
+
+
+def _is_code(code: str) -> bool:
+    try:
+        level_of(code)
+    except ValueError:
+        return False
+    return True
+
+
+def _chunks(items: Sequence[str], size: int) -> Iterable[Sequence[str]]:
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+__all__ = [
+    "TREE_FILE", "Imported", "children", "find", "full_name", "full_names", "get", "import_tree", "join_names", "names",
+    "parent_code", "path_of", "path_of_many", "require_code", "search",
+]  # fmt: skip
