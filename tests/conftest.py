@@ -92,7 +92,12 @@ def postgresql() -> Iterator[Cluster]:
 
 def make_tables(url: str) -> None:
     """Bring an empty database to the newest schema."""
+    from server import migrate
     from server.db import Base, make_engine
+
+    if any((migrate.MIGRATIONS / "versions").glob("*.py")):
+        migrate.upgrade(url)
+        return
 
     for path in sorted(ROOT.glob("server/*/models.py")):
         import_module(f"server.{path.parent.name}.models")

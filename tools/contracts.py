@@ -31,8 +31,8 @@ class FenceContract(Contract):
         packages, allowed = cast("list[str]", self.packages), cast("list[str]", self.allowed)
         broken = [
             f"{importer} imports {package}"
-            for package in packages
-            if package in graph.modules
+            for package in sorted(graph.modules)
+            if matches(package, packages)
             for importer in sorted(graph.find_modules_that_directly_import(package))
             if not matches(importer, allowed)
         ]

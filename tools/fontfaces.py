@@ -66,7 +66,8 @@ def simplified_character_map(font: TTFont) -> bytes:
     for encoding in table.tables:
         if encoding.format != 14:  # variation sequences name their glyphs explicitly
             encoding.cmap = {code: forms.get(glyph, glyph) for code, glyph in encoding.cmap.items()}
-    return table.compile(font)
+    compiled: bytes = table.compile(font)
+    return compiled
 
 
 def simplified_forms(substitutions: Any) -> dict[str, str]:

@@ -54,7 +54,7 @@ def texts_in_use(side: str) -> Catalog:
     return catalogue
 
 
-def python_texts(source: str) -> Iterator[tuple[int, str | tuple[str, str]]]:
+def python_texts(source: str) -> Iterator[tuple[int, str | tuple[str, ...]]]:
     """(line, text) of marked texts and of the Chinese texts of raised errors; a plural is a pair."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call):
