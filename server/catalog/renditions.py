@@ -75,11 +75,7 @@ def waiting_assets(session: Session, limit: int = 100) -> Sequence[UploadedAsset
 
 def claim_uploaded(session: Session, limit: int = 10) -> Sequence[UploadedAsset]:
     """Take files to encode: uploaded → processing, each by one taker only."""
-    claimed = []
-    for waiting in waiting_assets(session, limit):
-        if claim(session, waiting.id):
-            claimed.append(waiting)
-    return claimed
+    return [waiting for waiting in waiting_assets(session, limit) if claim(session, waiting.id)]
 
 
 def claim(session: Session, asset_id: str) -> bool:

@@ -30,7 +30,7 @@ LOCKED_FOR = timedelta(minutes=15)
 _GUARD_KEPT_FOR = timedelta(days=1)
 MIN_PASSWORD = 10
 _USERNAME = re.compile(r"[a-z][a-z0-9_.-]{1,39}")
-_TOKEN_PREFIX = "yb_"  # so that a leaked token is recognised for what it is
+_TOKEN_PREFIX = "yb_"  # noqa: S105 (no secret: by it a leaked token is recognised for what it is)
 
 Grants = Sequence[tuple[Role, str]]
 
