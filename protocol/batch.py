@@ -21,7 +21,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -176,7 +176,7 @@ class SignedBatch:
 
 
 _records_encoder = msgspec.json.Encoder()
-_record_decoder = msgspec.json.Decoder(Record)
+_record_decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
 _header_decoder = msgspec.json.Decoder(BatchHeader)
 
 
@@ -284,7 +284,7 @@ class MarksRequest(Struct, frozen=True, kw_only=True):
     incarnation_seen: str | None = None
 
 
-_S = Receipt | MarksRequest
+_S = TypeVar("_S", Receipt, MarksRequest)
 
 
 def write_signed(message: _S, private: bytes) -> bytes:
@@ -326,7 +326,7 @@ def _two_lines(data: bytes) -> tuple[bytes, str]:
     return line, signature.decode("ascii", "replace")
 
 
-def _decode(line: bytes, kind: type[msgspec.Struct]):  # type: ignore[no-untyped-def]
+def _decode(line: bytes, kind: type[_S]) -> _S:
     try:
         return msgspec.json.decode(line, type=kind)
     except msgspec.DecodeError as error:

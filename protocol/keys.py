@@ -19,7 +19,9 @@ def new_private_key() -> bytes:
 
 def public_text(private: bytes) -> str:
     """The public key of a private one, in base64."""
-    return base64.b64encode(Ed25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()).decode()
+    return base64.b64encode(
+        Ed25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
+    ).decode()
 
 
 def key_id(public: str) -> str:

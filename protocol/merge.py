@@ -20,6 +20,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
+from itertools import pairwise
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -275,7 +276,7 @@ def _by_window(start: int, end: int, windows: Sequence[_OpenWindow]) -> Iterator
     for opened in windows:
         edges.update(edge for edge in (opened.start, opened.end) if start < edge < end)
     ordered = sorted(edges)
-    for part_start, part_end in zip(ordered, ordered[1:], strict=False):
+    for part_start, part_end in pairwise(ordered):
         inside = (w.window.id for w in windows if w.start <= part_start and part_end <= w.end)
         yield part_start, part_end, next(inside, None)
 
@@ -360,7 +361,9 @@ def _interrupted(
     return result
 
 
-def _emergency_spans(item: EmergencyItem, forbidden: frozenset[str], day_start: int, day_end: int) -> list[_Span]:
+def _emergency_spans(
+    item: EmergencyItem, forbidden: frozenset[str], day_start: int, day_end: int
+) -> list[_Span]:
     """An emergency's programme repeats until it ends; text alone is one span. Recalled: nothing."""
     start, end = text_to_ms(item.starts_at), text_to_ms(item.ends_at)
     if end <= start or (item.ref is not None and item.ref.release in forbidden):

@@ -43,7 +43,9 @@ def create_app(config: Config | None = None) -> Flask:
     _wire_identity(app)
     for blueprint in _blueprints():
         app.register_blueprint(blueprint)
-    app.register_blueprint(Blueprint("vendor", __name__, static_folder=WEB_PARTS, static_url_path="/static/vendor"))
+    app.register_blueprint(
+        Blueprint("vendor", __name__, static_folder=WEB_PARTS, static_url_path="/static/vendor")
+    )
     _describe(app)
     return app
 

@@ -43,7 +43,10 @@ class ApiClient:
 
     def __init__(self, server: str, token: str) -> None:
         self._base = server.rstrip("/").removesuffix("/api/v1")
-        self._headers = {"Authorization": f"Bearer {token}", "Accept-Language": os.environ.get("LANG", "zh")[:2]}
+        self._headers = {
+            "Authorization": f"Bearer {token}",
+            "Accept-Language": os.environ.get("LANG", "zh")[:2],
+        }
         self._pool = urllib3.PoolManager(
             timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=READ_TIMEOUT_S), retries=False
         )
@@ -72,7 +75,11 @@ class ApiClient:
     def _call(self, method: str, path: str, headers: dict[str, str] | None = None, **kwargs: Any) -> Any:
         try:
             response = self._pool.request(
-                method, self._base + path, headers={**self._headers, **(headers or {})}, redirect=False, **kwargs
+                method,
+                self._base + path,
+                headers={**self._headers, **(headers or {})},
+                redirect=False,
+                **kwargs,
             )
         except urllib3.exceptions.HTTPError as error:
             raise ServerAway(N_("连不上服务器 %(server)s"), server=self._base) from error

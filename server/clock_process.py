@@ -34,7 +34,13 @@ def main() -> int:
         next_run_time=clock.now(),
     )  # fmt: skip
     scheduler.add_job(
-        publish.check_served_timestamp, "interval", [config], minutes=1, id="served", coalesce=True, max_instances=1
+        publish.check_served_timestamp,
+        "interval",
+        [config],
+        minutes=1,
+        id="served",
+        coalesce=True,
+        max_instances=1,
     )
     scheduler.start()
     log.info("clock ready")

@@ -94,7 +94,13 @@ class TooMany(YuanboError):
     title = N_("请求太频繁")
 
     def __init__(
-        self, message: str | None = None, /, *, retry_after_s: int = 60, code: str | None = None, **params: object
+        self,
+        message: str | None = None,
+        /,
+        *,
+        retry_after_s: int = 60,
+        code: str | None = None,
+        **params: object,
     ) -> None:
         self.retry_after_s = retry_after_s
         super().__init__(message, code=code, retry_after_s=retry_after_s, **params)

@@ -77,7 +77,9 @@ class Supervisor:
             if child.alive or now < child.not_before:
                 continue
             if child.not_before == 0.0:
-                log.warning("%s ended with status %s; starting it again", child.name, child.process.returncode)
+                log.warning(
+                    "%s ended with status %s; starting it again", child.name, child.process.returncode
+                )
                 child.not_before = now + child.pause_s
                 child.pause_s = min(child.pause_s * 2, LONGEST_PAUSE_S)
                 continue

@@ -23,9 +23,10 @@ from flask import Blueprint, Flask, Response, current_app, g, jsonify, redirect,
 from flask_babel import Babel, get_locale, gettext
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from msgspec import Struct
-from sqlalchemy.orm import Session
 from spectree import SpecTree
 from spectree.model_adapter import get_msgspec_model_adapter
+from sqlalchemy.exc import DataError
+from sqlalchemy.orm import Session
 from werkzeug.exceptions import HTTPException
 
 from server.config import Config
@@ -166,7 +167,7 @@ def caller() -> Any:
     """Who calls (a server.identity.rules.Caller). Raises Unauthenticated."""
     found = caller_or_none()
     if found is None:
-        raise Unauthenticated()
+        raise Unauthenticated
     return found
 
 
@@ -205,6 +206,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(YuanboError, _known)
     app.register_error_handler(CSRFError, _csrf_failed)
     app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(DataError, _malformed_id)
     app.register_error_handler(Exception, _unknown)
 
 
@@ -228,7 +230,7 @@ def _guard() -> Response | None:
     who = caller_or_none()
     if who is None:
         if is_api():
-            raise Unauthenticated()
+            raise Unauthenticated
         return redirect(url_for("identity.sign_in", next=request.full_path.rstrip("?")))  # type: ignore[return-value]
     if rule is None or not who.can(rule):
         raise Forbidden(N_("您的岗位没有这项权限"))
@@ -253,7 +255,9 @@ def _problem(status: int, code: str, title: str, detail: str) -> Response:
 
         page = render_template("error.html", status=status, title=title, detail=detail)
         return current_app.make_response((page, status))
-    response = jsonify({"type": "about:blank", "title": title, "status": status, "detail": detail, "code": code})
+    response = jsonify(
+        {"type": "about:blank", "title": title, "status": status, "detail": detail, "code": code}
+    )
     response.status_code = status
     response.content_type = "application/problem+json"
     return response
@@ -282,6 +286,11 @@ def _http(error: HTTPException) -> Response:
     titles = {404: N_("没有找到"), 405: N_("不支持的操作"), 413: N_("内容太大")}
     title = gettext(titles.get(error.code or 500, N_("请求无法处理")))
     return _problem(error.code or 500, f"http_{error.code}", title, title)
+
+
+def _malformed_id(_error: DataError) -> Response:
+    """PostgreSQL refuses what is no UUID; SQLite just finds nothing. Both mean: no such thing."""
+    return _problem(404, "not_found", gettext(N_("没有找到")), gettext(N_("没有找到")))
 
 
 def _unknown(error: Exception) -> Response:

@@ -10,7 +10,12 @@ from server.catalog.models import Airing
 
 
 def record_airing(
-    session: Session, edition_id: str, *, last_at: datetime | None, next_at: datetime | None, regions: list[str]
+    session: Session,
+    edition_id: str,
+    *,
+    last_at: datetime | None,
+    next_at: datetime | None,
+    regions: list[str],
 ) -> None:
     """Replace what is known of an edition's showings."""
     airing = session.get(Airing, edition_id)

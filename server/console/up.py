@@ -63,7 +63,7 @@ class Ports:
 
 def say(text: str) -> None:
     """A line of progress for whoever watches the terminal."""
-    print(text, file=sys.stderr, flush=True)
+    print(text, file=sys.stderr, flush=True)  # noqa: T201 -- the terminal is the page
 
 
 def run(data: Path | None, port: int, demo: bool) -> int:
@@ -129,7 +129,9 @@ def check_ports(ports: Ports) -> None:
                 probe.bind(("127.0.0.1", port))
             except OSError as error:
                 raise UsageError(
-                    N_("端口 %(port)s 已被占用，请用 --port 换一个 / port %(port)s is in use, choose another with --port"),
+                    N_(
+                        "端口 %(port)s 已被占用，请用 --port 换一个 / port %(port)s is in use, choose another with --port"
+                    ),
                     port=port,
                 ) from error
 
@@ -140,9 +142,7 @@ def _claimed(config: Config) -> ExitStack:
     existed = config.data.exists()
     try:
         config.data.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(config.data).free
-        if free < SPACE_NEEDED:
-            raise OSError(errno.ENOSPC, "no space")
+        _check_space(config.data)
         config.make_folders()
         lock = stack.enter_context((config.run / "up.lock").open("a"))
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -163,6 +163,11 @@ def _claimed(config: Config) -> ExitStack:
             N_("%(data)s 不能写入：%(reason)s / cannot be written"), data=config.data, reason=error.strerror
         ) from error
     return stack
+
+
+def _check_space(folder: Path) -> None:
+    if shutil.disk_usage(folder).free < SPACE_NEEDED:
+        raise OSError(errno.ENOSPC, "no space")
 
 
 # --- what must exist before processes start -----------------------------------------------------------------------------
@@ -300,7 +305,7 @@ def announce(config: Config, ports: Ports, accounts: list[dict[str, str]], stati
         lines.append(f"  村电视 village TV  {ready['tv']}")
     lines += ["", "  帐号 accounts (ready.json):"]
     lines += [f"    {a['role']:<16} {a['username']:<18} {a['password']}" for a in accounts]
-    print("\n".join(lines), flush=True)
+    print("\n".join(lines), flush=True)  # noqa: T201
     say("\n✓ 就绪，按 Ctrl-C 停止 / ready, Ctrl-C stops everything")
 
 

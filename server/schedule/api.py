@@ -9,7 +9,7 @@ from flask import Blueprint
 from msgspec import Struct
 from spectree import Response
 
-from protocol.documents import RegionCode, Why
+from protocol.documents import RegionCode, Uuid, Why
 from protocol.times import Timestamp, from_text, to_text
 from server import clock
 from server.identity.rules import Action
@@ -26,7 +26,7 @@ class SlotRequest(Struct, kw_only=True):
 
     region: RegionCode
     at: str
-    programme: str
+    programme: Uuid
     channel: str = service.MAIN_CHANNEL
     rrule: str | None = None
     required: bool = False

@@ -73,5 +73,7 @@ def _list(args: argparse.Namespace) -> int:
         print()
         return 0
     for item in listing["items"]:
-        print(f"{item['starts_at']}  {item['duration_ms'] // 1000:>6} s  {item['source']:<9}  {item['title']}")
+        print(
+            f"{item['starts_at']}  {item['duration_ms'] // 1000:>6} s  {item['source']:<9}  {item['title']}"
+        )
     return 0

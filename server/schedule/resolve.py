@@ -176,8 +176,10 @@ def _expand(rules: Rules, begin: datetime, end: datetime, problems: list[Problem
             problems.append(Problem(rule=slot.id, code="not_released", at=slot.starts_at))
             continue
         length = timedelta(milliseconds=release.duration_ms)
-        for start in occurrences(slot.starts_at, slot.rrule, begin, end):
-            placed.append(Placed(start, start + length, slot, release))
+        placed += [
+            Placed(start, start + length, slot, release)
+            for start in occurrences(slot.starts_at, slot.rrule, begin, end)
+        ]
     return placed
 
 
@@ -189,7 +191,9 @@ def without_overlap(candidates: Iterable[Placed], problems: list[Problem]) -> li
         if beaten_by is None:
             winners.append(one)
         else:
-            problems.append(Problem(rule=one.rule.id, code="overlapped", at=one.start, other=beaten_by.rule.id))
+            problems.append(
+                Problem(rule=one.rule.id, code="overlapped", at=one.start, other=beaten_by.rule.id)
+            )
     return sorted(winners, key=lambda p: p.start)
 
 

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from typing import TypeVar
 
 import msgspec
 from sqlalchemy import select
@@ -36,6 +37,9 @@ HORIZON_DAYS = 14
 DEFAULT_FILLER_MS = (10_000, 180_000)
 """A channel without chosen fillers uses every released programme between these lengths."""
 _PROVINCIAL = frozenset({Role.PROVINCE_ADMIN, Role.PROVINCE_EDITOR})
+
+
+_D = TypeVar("_D", Frame, LocalDocument)
 
 
 @dataclass(frozen=True)
@@ -195,9 +199,7 @@ def schedulable_edition(session: Session, programme_id: str) -> Edition:
         raise NotFound(N_("没有这个节目"))
     released = _released(session).get(programme.id)
     if released is None:
-        raise Conflict(
-            N_("《%(title)s》尚未通过三审，不能编排"), code="not_released", title=programme.title
-        )
+        raise Conflict(N_("《%(title)s》尚未通过三审，不能编排"), code="not_released", title=programme.title)
     return released
 
 
@@ -266,7 +268,9 @@ def _check_overlap(session: Session, slot: Slot, edition: Edition) -> None:
 def _check_window(session: Session, slot: Slot, edition: Edition) -> None:
     day = slot.starts_at.astimezone(SHANGHAI).date()
     begin, end = (from_ms(ms) for ms in day_bounds_ms(day))
-    spans = [s for rule in _window_rules(session) for s in r.expand_window(rule, begin, end + timedelta(days=1))]
+    spans = [
+        s for rule in _window_rules(session) for s in r.expand_window(rule, begin, end + timedelta(days=1))
+    ]
     placed = r.Placed(
         slot.starts_at, slot.starts_at + _length(edition), _slot_rule(slot), _release(edition, None)
     )
@@ -279,7 +283,9 @@ def _check_window(session: Session, slot: Slot, edition: Edition) -> None:
             and w.starts_at < to_text(end)
         )  # fmt: skip
         raise Invalid(
-            N_("不在地方窗口内；当天的窗口：%(windows)s"), code="outside_window", windows="、".join(open_here) or "—"
+            N_("不在地方窗口内；当天的窗口：%(windows)s"),
+            code="outside_window",
+            windows="、".join(open_here) or "—",
         )
 
 
@@ -330,9 +336,7 @@ def _slot_rule(slot: Slot) -> r.SlotRule:
 def _window_rules(session: Session) -> list[r.WindowSpan]:
     rows = session.scalars(select(WindowRule).where(WindowRule.removed_at.is_(None)).order_by(WindowRule.id))
     return [
-        r.WindowSpan(
-            w.id, w.channel, w.region, w.level, w.starts_at, w.duration_ms, w.rrule, tuple(w.admits)
-        )
+        r.WindowSpan(w.id, w.channel, w.region, w.level, w.starts_at, w.duration_ms, w.rrule, tuple(w.admits))
         for w in rows
     ]
 
@@ -365,7 +369,9 @@ def load_rules(session: Session, releases: Mapping[str, ReleaseRef] | None, begi
 
 
 def _filler_programmes(session: Session, channel: str, known: Mapping[str, r.Release]) -> list[str]:
-    chosen = list(session.scalars(select(Filler.programme_id).where(Filler.channel == channel).order_by(Filler.id)))
+    chosen = list(
+        session.scalars(select(Filler.programme_id).where(Filler.channel == channel).order_by(Filler.id))
+    )
     if chosen:
         return chosen
     shortest, longest = DEFAULT_FILLER_MS
@@ -407,7 +413,7 @@ def _empty_local(region: str, begin: datetime, end: datetime) -> LocalDocument:
     )
 
 
-def _numbered(session: Session, target: str, document: Frame | LocalDocument):  # type: ignore[no-untyped-def]
+def _numbered(session: Session, target: str, document: _D) -> _D:
     content = hashlib.sha256(encode(document)).hexdigest()
     row = session.get(DocumentSerial, target)
     if row is None:

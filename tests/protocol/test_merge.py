@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -88,7 +89,7 @@ def assert_whole(result: Listing) -> None:
     """Covers the day without gap or overlap."""
     assert result.items[0].starts_ms <= START
     assert result.items[-1].ends_ms >= END
-    for one, following in zip(result.items, result.items[1:], strict=False):
+    for one, following in pairwise(result.items):
         assert one.ends_ms == following.starts_ms
 
 
@@ -99,7 +100,9 @@ def test_without_a_frame_the_whole_day_is_slate() -> None:
 
 
 def test_gaps_play_fillers_and_the_next_item_begins_within_three_minutes() -> None:
-    result = listing(frame([item(1, START + 9 * 60 * MINUTE, 20 * MINUTE)], fillers=[ref(n) for n in range(2, 9)]))
+    result = listing(
+        frame([item(1, START + 9 * 60 * MINUTE, 20 * MINUTE)], fillers=[ref(n) for n in range(2, 9)])
+    )
     assert_whole(result)
     assert {i.source for i in result.items} == {Source.FRAME, Source.FILLER}
     assert max(i.duration_ms for i in result.items if i.source is Source.FILLER) <= 3 * MINUTE
@@ -107,7 +110,7 @@ def test_gaps_play_fillers_and_the_next_item_begins_within_three_minutes() -> No
 
 def test_no_filler_plays_twice_in_a_row() -> None:
     result = listing(frame(fillers=[ref(n) for n in range(3)]))
-    for one, following in zip(result.items, result.items[1:], strict=False):
+    for one, following in pairwise(result.items):
         assert one.release != following.release
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,7 +25,10 @@ BEGIN = datetime(2026, 12, 5, 0, 0, tzinfo=SHANGHAI).astimezone(UTC)
 END = BEGIN + timedelta(days=7)
 RELEASES = {
     f"p{n}": Release(
-        edition=f"00000000-0000-7000-8000-{n:012x}", release=f"{n:064x}", duration_ms=n * 60_000, section="dangjian"
+        edition=f"00000000-0000-7000-8000-{n:012x}",
+        release=f"{n:064x}",
+        duration_ms=n * 60_000,
+        section="dangjian",
     )
     for n in range(1, 30)
 }
@@ -35,7 +39,12 @@ COUNTY_WINDOW = WindowSpan(
 
 
 def slot(
-    name: str, region: str, hours: float, programme: str = "p10", level: str = "province", rrule: str | None = None
+    name: str,
+    region: str,
+    hours: float,
+    programme: str = "p10",
+    level: str = "province",
+    rrule: str | None = None,
 ) -> SlotRule:
     return SlotRule(
         id=name, channel="main", region=region, level=level, programme=programme,
@@ -87,7 +96,9 @@ def test_a_one_off_stands_over_a_series_and_the_series_goes_on_next_day() -> Non
 
 def test_a_county_fills_its_window_and_only_its_window() -> None:
     resolved = resolve(
-        rules(slot("in", "130123", 20.1, level="county"), slot("out", "130123", 12, level="county")), BEGIN, END
+        rules(slot("in", "130123", 20.1, level="county"), slot("out", "130123", 12, level="county")),
+        BEGIN,
+        END,
     )
     assert [i.id for c in resolved.locals["130123"].channels for i in c.items] == ["in"]
     assert [(p.rule, p.code) for p in resolved.problems] == [("out", "outside_window")]
@@ -130,9 +141,11 @@ slots = st.lists(
 def test_frames_never_overlap_and_do_not_depend_on_the_order_of_rules(drawn: list[SlotRule]) -> None:
     resolved = resolve(rules(*drawn), BEGIN, END)
     again = resolve(rules(*reversed(drawn)), BEGIN, END)
-    assert {k: encode(v) for k, v in resolved.frames.items()} == {k: encode(v) for k, v in again.frames.items()}
+    assert {k: encode(v) for k, v in resolved.frames.items()} == {
+        k: encode(v) for k, v in again.frames.items()
+    }
     for frame in resolved.frames.values():
         items = frame.channels[0].items
-        for one, following in zip(items, items[1:], strict=False):
+        for one, following in pairwise(items):
             end = datetime.fromisoformat(one.starts_at) + timedelta(milliseconds=one.duration_ms)
             assert end <= datetime.fromisoformat(following.starts_at)

@@ -27,8 +27,8 @@ from server.schedule import service
 
 NOW = datetime(2026, 12, 5, 4, 0, tzinfo=UTC)
 EVENING = datetime(2026, 12, 5, 19, 0, tzinfo=SHANGHAI)
-PROVINCE = Caller("p" * 8, "province", "省编", ((Role.PROVINCE_EDITOR, "13"),))
-COUNTY = Caller("c" * 8, "county", "县编", ((Role.COUNTY_EDITOR, "130123"),))
+PROVINCE = Caller(new_id(), "province", "省编", ((Role.PROVINCE_EDITOR, "13"),))
+COUNTY = Caller(new_id(), "county", "县编", ((Role.COUNTY_EDITOR, "130123"),))
 
 
 @dataclass
@@ -43,16 +43,28 @@ def add_programme(session: Session, title: str, state: str, minutes: int = 10) -
         id=new_id(), title=title, section="dangjian", region="13", created_by=someone, created_at=NOW
     )
     asset = Asset(
-        id=new_id(), filename="a.mp4", path="uploads/a", size=1, sha256="0" * 64, state=AssetState.READY,
-        duration_ms=minutes * 60_000, uploaded_by=someone, created_at=NOW,
-    )  # fmt: skip
+        id=new_id(),
+        filename="a.mp4",
+        path="uploads/a",
+        size=1,
+        sha256="0" * 64,
+        state=AssetState.READY,
+        duration_ms=minutes * 60_000,
+        uploaded_by=someone,
+        created_at=NOW,
+    )
     session.add_all([programme, asset])
     session.flush()
     session.add(
         Edition(
-            id=new_id(), programme_id=programme.id, number=1, asset_id=asset.id, state=state,
-            contributor_id=someone, created_at=NOW,
-        )  # fmt: skip
+            id=new_id(),
+            programme_id=programme.id,
+            number=1,
+            asset_id=asset.id,
+            state=state,
+            contributor_id=someone,
+            created_at=NOW,
+        )
     )
     session.flush()
     return programme.id
@@ -75,11 +87,18 @@ def session(database: Database) -> Iterator[Session]:
         yield opened
 
 
-def put(session: Session, caller: Caller, region: str, at: datetime, programme: str | None = None, **more: object):
+def put(
+    session: Session, caller: Caller, region: str, at: datetime, programme: str | None = None, **more: object
+):
     return service.put_slot(
-        session, caller, region=region, starts_at=at, now=NOW,
-        programme_id=programme or session.info["catalogue"].released, **more,
-    )  # fmt: skip
+        session,
+        caller,
+        region=region,
+        starts_at=at,
+        now=NOW,
+        programme_id=programme or session.info["catalogue"].released,
+        **more,
+    )
 
 
 def test_the_province_places_a_programme_and_the_catalogue_knows_when(session: Session) -> None:
