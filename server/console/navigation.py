@@ -1,0 +1,31 @@
+"""What stands in the console's menu, and who sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from server.i18n import N_
+from server.identity.rules import Action
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of the menu; shown to whom the action is allowed somewhere."""
+
+    endpoint: str
+    title: str
+    icon: str
+    action: Action
+
+
+MENU = (
+    Entry("console.home", N_("首页"), "home", Action.HOME_VIEW),
+    Entry("catalog.programmes", N_("节目库"), "movie", Action.CATALOG_VIEW),
+    Entry("catalog.upload", N_("上传节目"), "upload", Action.CATALOG_UPLOAD),
+    Entry("schedule.week", N_("节目编排"), "calendar-week", Action.SCHEDULE_VIEW),
+    Entry("publish.publications", N_("发布"), "broadcast", Action.PUBLISH_VIEW),
+    Entry("stations.stations", N_("站点"), "device-tv", Action.STATIONS_VIEW),
+    Entry("stats.viewing", N_("收看统计"), "chart-bar", Action.STATS_VIEW),
+    Entry("transcode.jobs", N_("转码任务"), "cpu", Action.JOBS_VIEW),
+    Entry("console.audit", N_("审计记录"), "shield-check", Action.AUDIT_VIEW),
+)
