@@ -41,6 +41,7 @@ def has_postgresql() -> bool:
 NEEDED: dict[str, Callable[[], bool]] = {
     "chromium": lambda: any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")),
     "postgresql": has_postgresql,
+    "systemd": lambda: shutil.which("systemd-analyze") is not None,
     "nginx-light": lambda: shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin") is not None,
 }
 
