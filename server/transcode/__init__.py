@@ -1,1 +1,1 @@
-"""Probe → ladder → verify → store: from a source file to renditions, as durable workflows."""
+"""Transcoding: from an uploaded file to renditions that a village can play, as durable workflows."""

@@ -1,0 +1,366 @@
+"""Builds and runs the encodings of a plan: one decode for all pictures, one for the sound, then the muxing.
+
+Every function works inside a folder of its own: the hostile file is ``input`` there, outputs lie beside it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from server.transcode.errors import MediaRefused, OutputBroken, Reason, ToolFailed, ToolTimedOut
+from server.transcode.ffmpeg import (
+    compile_graph,
+    find_binaries,
+    generated_input,
+    hostile_input,
+    output,
+    own_input,
+)
+from server.transcode.ladder import Plan, RenditionPlan
+from server.transcode.loudness import Loudness, filters_for, read_summary
+from server.transcode.media import AudioTrack, MediaProbe, VideoTrack
+from server.transcode.profiles import AUDIO_RATE, FRAME_RATE, GOP_FRAMES
+from server.transcode.runner import GIB, Finished, IsCancelled, Limits, never, run
+
+CARD_NAME = "card.jpg"
+TRACK_TIMESCALE = FRAME_RATE * 512
+LEAD_FRAMES = FRAME_RATE
+"""Seeking lands a second early and drops these frames, so that the first one kept has seen its neighbours."""
+MISSING_FRAMES_ALLOWED_SHARE = 0.02
+SEEKABLE_FORMATS = ("mov", "matroska")
+IDET_FRAMES = 250
+
+OnFrames = Callable[[int, float], None]
+"""Told how many frames are done and how many a second."""
+
+
+def no_frames(_done: int, _fps: float) -> None:
+    """The ``on_frames`` of work that nobody watches."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Where the work happens: ``folder`` holds the linked ``input``; ``probe`` says what it is."""
+
+    folder: Path
+    probe: MediaProbe
+    is_cancelled: IsCancelled = never
+
+
+@dataclass(frozen=True)
+class Span:
+    """Frames of the output grid, ``first`` included, ``last`` excluded. The whole programme is one span."""
+
+    first: int
+    last: int
+
+    @property
+    def frames(self) -> int:
+        return self.last - self.first
+
+
+def limits_for(duration_s: float, *, slowest: float) -> Limits:
+    """Limits for work that may take ``slowest`` times real time on this machine."""
+    deadline_s = 120 + duration_s * slowest
+    return Limits(
+        deadline_s=deadline_s,
+        cpu_s=int(deadline_s * (os.cpu_count() or 1)),
+        address_space=2 * GIB + GIB * max((os.cpu_count() or 1) - 4, 0) // 4,
+        file_size=GIB + int(duration_s * 1_000_000),
+    )
+
+
+def run_graph(
+    scene: Scene,
+    outputs: Sequence[Any],
+    limits: Limits,
+    *,
+    on_frames: OnFrames = no_frames,
+    log_level: str = "error",
+    of_source: bool = True,
+) -> tuple[Finished, int]:
+    """Run a graph in the scene's folder; returns what it said and how many frames it counted.
+
+    Raises MediaRefused when ``of_source`` and the tool gives up on the file, else ToolFailed.
+    """
+    counted = _Progress(on_frames)
+    argv = compile_graph(find_binaries(), outputs, log_level=log_level)
+    linked = scene.folder / "input"
+    try:
+        done = run(
+            argv, limits=limits, cwd=scene.folder, reads=[linked, scene.folder], writes=[scene.folder],
+            on_line=counted.read, is_cancelled=scene.is_cancelled,
+        )  # fmt: skip
+    except ToolFailed as error:
+        if of_source:
+            raise _refusal(error, scene.probe.name) from error
+        raise
+    except ToolTimedOut as error:
+        if of_source:
+            raise MediaRefused(Reason.TOO_EXPENSIVE, scene.probe.name) from error
+        raise
+    return done, counted.frames
+
+
+def _refusal(error: ToolFailed, name: str) -> Exception:
+    """A failing encoder is the file's fault only where the tool says so; no space and the like are ours."""
+    if re.search(r"No space left|File too large|Input/output error|Permission denied|Unknown encoder", error.log):
+        return error
+    if re.search(r"Cannot allocate memory", error.log) or error.returncode in (-9, -24, 137, 152):
+        return MediaRefused(Reason.TOO_EXPENSIVE, name)
+    if re.search(r"max pixel count", error.log):
+        return MediaRefused(Reason.TOO_LARGE_PICTURE, name)
+    if re.search(r"Invalid data|[Dd]ecod|corrupt|Invalid argument|not contain any|received no packets", error.log):
+        return MediaRefused(Reason.DAMAGED, name)
+    return error
+
+
+class _Progress:
+    """Reads ffmpeg's ``-progress`` lines."""
+
+    def __init__(self, on_frames: OnFrames) -> None:
+        self.frames = 0
+        self._fps = 0.0
+        self._on_frames = on_frames
+
+    def read(self, line: str) -> None:
+        key, _, value = line.partition("=")
+        if key == "frame":
+            self.frames = int(value) if value.isdigit() else self.frames
+        elif key == "fps":
+            self._fps = float(value) if re.fullmatch(r"\d+(\.\d+)?", value) else 0.0
+        elif key == "progress":
+            self._on_frames(self.frames, self._fps)
+
+
+# --- the picture ---------------------------------------------------------------------------------------------------
+def looks_interlaced(scene: Scene) -> bool:
+    """Whether the frames themselves are interlaced, by looking at up to 250 of them: headers lie both ways."""
+    video = scene.probe.video
+    if video is None or video.codec in ("wmv1", "wmv2", "msmpeg4v1", "msmpeg4v2", "msmpeg4v3", "vp8", "vp9", "mjpeg"):
+        return False
+    start_s = max(video.end_s / 3 - 1, 0) if _can_seek(scene.probe) else 0.0
+    stream = _source(start_s)[str(video.index)].filter("idet")
+    null = output([stream], "-", {"f": "null", "frames:v": IDET_FRAMES})
+    done, _ = run_graph(scene, [null], limits_for(IDET_FRAMES / FRAME_RATE, slowest=10), log_level="info")
+    return judge_idet(done.log)
+
+
+def judge_idet(log: str) -> bool:
+    """Interlaced when clearly more frames with motion show two fields than one. Pure."""
+    found = re.findall(r"Multi frame detection: TFF:\s*(\d+) BFF:\s*(\d+) Progressive:\s*(\d+)", log)
+    if not found:
+        return False
+    tff, bff, progressive = (int(number) for number in found[-1])
+    return max(tff, bff) > progressive and max(tff, bff) >= 10
+
+
+def encode_pictures(
+    scene: Scene, plan: Plan, span: Span, *, part: int = 0, extras: bool = True, on_frames: OnFrames = no_frames
+) -> dict[str, Path]:
+    """Encode a span of every rendition in one decode; with ``extras`` the posters and the storyboard too.
+
+    Returns the picture-only MP4 of each profile. Raises MediaRefused when the source gives clearly fewer frames
+    than its packets promised.
+    """
+    base = _base_picture(scene, plan, span)
+    count = len(plan.renditions) + (2 if extras else 0)
+    branches = base.filter_multi_output("split", count) if count > 1 else [base]
+    outputs, made = [], {}
+    for rendition, branch in zip(plan.renditions, branches, strict=False):
+        name = f"picture-{rendition.profile.name}-{part:05d}.mp4"
+        made[rendition.profile.name] = scene.folder / name
+        outputs.append(output([_sized(branch, plan, rendition)], name, _picture_options(rendition, span)))
+    if extras:
+        outputs += [_posters(branches[-2], plan), _storyboard(branches[-1], plan)]
+    limits = limits_for(span.last / FRAME_RATE, slowest=30)
+    _, frames = run_graph(scene, outputs, limits, on_frames=on_frames)
+    if frames < span.frames:
+        raise MediaRefused(Reason.DAMAGED, scene.probe.name, f"{frames} / {span.frames}")
+    return made
+
+
+def _can_seek(probe: MediaProbe) -> bool:
+    return any(name in probe.format for name in SEEKABLE_FORMATS)
+
+
+def _source(start_s: float = 0.0) -> Any:
+    return hostile_input(ss=f"{start_s:.3f}") if start_s > 0 else hostile_input()
+
+
+def _base_picture(scene: Scene, plan: Plan, span: Span) -> Any:
+    """The span's frames, upright, progressive, on the 25 fps grid, at source size."""
+    if scene.probe.video is None:
+        card = own_input(CARD_NAME, f="image2", framerate=FRAME_RATE)
+        return card["v:0"].filter("loop", loop=-1, size=1).filter("trim", end_frame=span.frames)
+    return source_frames(scene.probe, scene.probe.video, plan, span)
+
+
+def source_frames(probe: MediaProbe, video: VideoTrack, plan: Plan, span: Span) -> Any:
+    """A span of the source on the output grid: the same frames whether reached by seeking or from the start."""
+    skipped = span.first - LEAD_FRAMES if _can_seek(probe) and span.first > LEAD_FRAMES else 0
+    stream = _source(skipped / FRAME_RATE)[str(video.index)]
+    if plan.deinterlace:
+        stream = stream.filter("bwdif", mode="send_frame", parity="auto", deint="all")
+    if plan.rotation in (90, 270):
+        stream = stream.filter("transpose", "clock" if plan.rotation == 90 else "cclock")
+    elif plan.rotation == 180:
+        stream = stream.filter("hflip").filter("vflip")
+    stream = stream.filter("fps", fps=FRAME_RATE, start_time=0)
+    missing_s = max(plan.frames / FRAME_RATE - video.end_s, 0) + 0.2
+    stream = stream.filter("tpad", stop_mode="clone", stop_duration=f"{missing_s:.3f}")
+    if span.first or span.last < plan.frames:
+        stream = stream.filter("trim", start_frame=span.first - skipped, end_frame=span.last - skipped)
+        stream = stream.filter("setpts", "PTS-STARTPTS")
+    return stream
+
+
+def _sized(stream: Any, plan: Plan, rendition: RenditionPlan) -> Any:
+    """One rendition's frame out of the base picture: scaled, padded, in the colours of television."""
+    stream = _scaled(stream, plan, rendition.picture.width, rendition.picture.height)
+    if rendition.frame != rendition.picture:
+        stream = stream.filter("pad", rendition.frame.width, rendition.frame.height, "(ow-iw)/2", "(oh-ih)/2")
+    return stream.filter("setsar", 1).filter("format", "yuv420p")
+
+
+def _scaled(stream: Any, plan: Plan, width: int, height: int, *, for_jpeg: bool = False) -> Any:
+    colours: dict[str, Any] = {
+        "in_color_matrix": _SCALE_MATRIX[plan.source_matrix],
+        "in_range": plan.source_range,
+        "out_color_matrix": "bt601" if for_jpeg else "bt709",
+        "out_range": "full" if for_jpeg else "limited",
+    }
+    if plan.hdr:
+        colours |= {"out_primaries": "bt709", "out_transfer": "bt709", "intent": "perceptual"}
+    return stream.filter("scale", width, height, flags="bicubic", **colours)
+
+
+_SCALE_MATRIX = {
+    "bt709": "bt709",
+    "smpte170m": "bt601",
+    "bt470bg": "bt601",
+    "bt2020nc": "bt2020",
+    "smpte240m": "smpte240m",
+    "fcc": "fcc",
+}
+
+
+def _picture_options(rendition: RenditionPlan, span: Span) -> dict[str, Any]:
+    profile = rendition.profile
+    return {
+        "c:v": "libx264",
+        "preset": profile.preset,
+        "profile:v": "high",
+        "crf": profile.quality,
+        "maxrate": profile.video_bitrate,
+        "bufsize": profile.video_bitrate * 2,
+        "g": GOP_FRAMES,
+        "keyint_min": GOP_FRAMES,
+        "sc_threshold": 0,
+        "flags": "+cgop",
+        "colorspace": "bt709",
+        "color_primaries": "bt709",
+        "color_trc": "bt709",
+        "color_range": "tv",
+        "frames:v": span.frames,
+        "t": f"{span.frames / FRAME_RATE:.3f}",
+        "video_track_timescale": TRACK_TIMESCALE,
+        "map_metadata": -1,
+        "map_chapters": -1,
+    }
+
+
+def _posters(stream: Any, plan: Plan) -> Any:
+    largest = plan.renditions[-1].picture
+    wanted = "+".join(f"eq(n,{frame})" for frame in sorted(set(plan.poster_frames)))
+    chosen = stream.filter("select", wanted)
+    chosen = _scaled(chosen, plan, largest.width, largest.height, for_jpeg=True).filter("setsar", 1)
+    options = {"f": "image2", "q:v": 4, "fps_mode": "passthrough", "frames:v": len(set(plan.poster_frames))}
+    return output([chosen.filter("format", "yuvj420p")], "poster-%d.jpg", {**options, "map_metadata": -1})
+
+
+def _storyboard(stream: Any, plan: Plan) -> Any:
+    sprite, largest = plan.sprite, plan.renditions[-1].picture
+    shrink = min(sprite.tile.width / largest.width, sprite.tile.height / largest.height)
+    width, height = (max(2 * round(side * shrink / 2), 2) for side in (largest.width, largest.height))
+    stream = stream.filter("framestep", sprite.interval_frames)
+    stream = _scaled(stream, plan, width, height, for_jpeg=True)
+    stream = stream.filter("pad", sprite.tile.width, sprite.tile.height, "(ow-iw)/2", "(oh-ih)/2").filter("setsar", 1)
+    stream = stream.filter("tile", f"{sprite.columns}x{sprite.rows}").filter("format", "yuvj420p")
+    options = {"f": "image2", "q:v": 5, "frames:v": 1, "fps_mode": "passthrough", "update": 1, "map_metadata": -1}
+    return output([stream], "sprite.jpg", options)
+
+
+# --- the sound -----------------------------------------------------------------------------------------------------
+def _source_sound(track: AudioTrack) -> Any:
+    """The source's sound as stereo at 48 kHz, silence where it begins late or has holes."""
+    sound = hostile_input()[str(track.index)]
+    return sound.filter("aresample", AUDIO_RATE, **{"async": 1, "first_pts": 0}).filter(
+        "aformat", sample_fmts="fltp", channel_layouts="stereo"
+    )
+
+
+def measure_sound(scene: Scene, plan: Plan) -> Loudness | None:
+    """The loudness of the source's sound after the down-mix; None where there is nothing to hear."""
+    if scene.probe.audio is None:
+        return None
+    seconds = plan.frames / FRAME_RATE
+    measured = _source_sound(scene.probe.audio).filter("ebur128", peak="true", framelog="quiet")
+    null = output([measured], "-", {"f": "null", "t": f"{seconds:.3f}"})
+    done, _ = run_graph(scene, [null], limits_for(seconds, slowest=5), log_level="info")
+    return read_summary(done.log)
+
+
+def encode_sound(scene: Scene, plan: Plan, loudness: Loudness | None) -> dict[int, Path]:
+    """Encode each distinct sound once, exactly as long as the picture. Returns the file of each bitrate."""
+    seconds = f"{plan.frames / FRAME_RATE:.3f}"
+    if scene.probe.audio is None:
+        sound = generated_input(f"anullsrc=r={AUDIO_RATE}:cl=stereo").audio
+    else:
+        sound = _source_sound(scene.probe.audio)
+        for name, options in filters_for(loudness):
+            sound = sound.filter(name, **options)
+        sound = sound.filter("aformat", sample_fmts="fltp", sample_rates=AUDIO_RATE).filter("apad", whole_dur=seconds)
+    sound = sound.filter("atrim", end=seconds)
+    bitrates = plan.audio_bitrates
+    branches = sound.filter_multi_output("asplit", len(bitrates)) if len(bitrates) > 1 else [sound]
+    outputs, made = [], {}
+    for bitrate, branch in zip(bitrates, branches, strict=False):
+        made[bitrate] = scene.folder / f"sound-{bitrate}.m4a"
+        options = {"c:a": "aac", "b:a": bitrate, "t": seconds, "map_metadata": -1, "map_chapters": -1}
+        outputs.append(output([branch], made[bitrate].name, options))
+    run_graph(scene, outputs, limits_for(plan.frames / FRAME_RATE, slowest=10))
+    return made
+
+
+# --- together ------------------------------------------------------------------------------------------------------
+def mux(scene: Scene, parts: Sequence[Path], sound: Path, name: str) -> Path:
+    """Picture parts in order and the sound, copied into one hybrid MP4 (`mp4.py` finishes it)."""
+    if len(parts) == 1:
+        picture = own_input(parts[0].name)
+    else:
+        listing = scene.folder / f"{name}.txt"
+        listing.write_text("".join(f"file {part.name}\n" for part in parts))
+        picture = own_input(listing.name, f="concat", safe=1)
+    options = {
+        "c": "copy",
+        "f": "mp4",
+        "movflags": "+hybrid_fragmented+frag_keyframe+delay_moov+default_base_moof",
+        "write_tmcd": 0,
+        "frag_interleave": 12,
+        "video_track_timescale": TRACK_TIMESCALE,
+        "map_metadata": -1,
+    }
+    muxed = scene.folder / f"{name}.muxed"
+    joined = output([picture["v:0"], own_input(sound.name)["a:0"]], muxed.name, options)
+    run_graph(scene, [joined], Limits(deadline_s=600, cpu_s=600, file_size=64 * GIB), of_source=False)
+    if not muxed.exists():
+        raise OutputBroken("the muxer wrote nothing")
+    return muxed
+
+

@@ -1,0 +1,43 @@
+"""Pictures that we draw or judge ourselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageStat
+
+CARD_SIZE = (1280, 720)
+_GROUND, _MARK, _SHADE = (24, 58, 92), (245, 240, 225), (60, 110, 150)
+
+
+def draw_sound_card(path: Path) -> None:
+    """The still picture of a programme that is sound alone: a loudspeaker with waves; no text, so no language."""
+    width, height = CARD_SIZE
+    card = Image.new("RGB", CARD_SIZE, _GROUND)
+    draw = ImageDraw.Draw(card)
+    middle_x, middle_y = width // 2 - 60, height // 2
+    draw.rectangle((0, height - 24, width, height), fill=_SHADE)
+    draw.polygon(
+        [
+            (middle_x - 110, middle_y - 50), (middle_x - 50, middle_y - 50), (middle_x + 30, middle_y - 120),
+            (middle_x + 30, middle_y + 120), (middle_x - 50, middle_y + 50), (middle_x - 110, middle_y + 50),
+        ],
+        fill=_MARK,
+    )  # fmt: skip
+    for radius in (80, 140, 200):
+        box = (middle_x + 30 - radius, middle_y - radius, middle_x + 30 + radius, middle_y + radius)
+        draw.arc(box, -40, 40, fill=_MARK, width=18)
+    card.save(path, "JPEG", quality=92)
+
+
+def best_first(posters: Sequence[Path]) -> list[Path]:
+    """The posters, the one that shows most first: detail counts, near-black and near-white frames come last."""
+
+    def worth(path: Path) -> float:
+        with Image.open(path) as picture:
+            grey = picture.convert("L").resize((160, 90))
+        mean = ImageStat.Stat(grey).mean[0]
+        return grey.entropy() - (4.0 if mean < 24 or mean > 232 else 0.0)
+
+    return sorted(posters, key=worth, reverse=True)
