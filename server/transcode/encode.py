@@ -34,6 +34,9 @@ LEAD_FRAMES = FRAME_RATE
 MISSING_FRAMES_ALLOWED_SHARE = 0.02
 SEEKABLE_FORMATS = ("mov", "matroska")
 IDET_FRAMES = 250
+LEAST_INTERLACED_HEIGHT = 400
+"""No system with fewer lines was ever interlaced; tiny noisy pictures only look like it."""
+NEVER_INTERLACED = frozenset(["wmv1", "wmv2", "msmpeg4v1", "msmpeg4v2", "msmpeg4v3", "vp8", "vp9", "mjpeg"])
 
 OnFrames = Callable[[int, float], None]
 """Told how many frames are done and how many a second."""
@@ -109,13 +112,18 @@ def run_graph(
 
 def _refusal(error: ToolFailed, name: str) -> Exception:
     """A failing encoder is the file's fault only where the tool says so; no space and the like are ours."""
-    if re.search(r"No space left|File too large|Input/output error|Permission denied|Unknown encoder", error.log):
+    if re.search(
+        r"No space left|File too large|Input/output error|Permission denied|Unknown encoder", error.log
+    ):
         return error
     if re.search(r"Cannot allocate memory", error.log) or error.returncode in (-9, -24, 137, 152):
         return MediaRefused(Reason.TOO_EXPENSIVE, name)
     if re.search(r"max pixel count", error.log):
         return MediaRefused(Reason.TOO_LARGE_PICTURE, name)
-    if re.search(r"Invalid data|[Dd]ecod|corrupt|Invalid argument|not contain any|received no packets", error.log):
+    if re.search(
+        r"Invalid data found|to decoder|while decoding|[Cc]orrupt|received no packets|Cannot determine",
+        error.log,
+    ):
         return MediaRefused(Reason.DAMAGED, name)
     return error
 
@@ -142,7 +150,7 @@ class _Progress:
 def looks_interlaced(scene: Scene) -> bool:
     """Whether the frames themselves are interlaced, by looking at up to 250 of them: headers lie both ways."""
     video = scene.probe.video
-    if video is None or video.codec in ("wmv1", "wmv2", "msmpeg4v1", "msmpeg4v2", "msmpeg4v3", "vp8", "vp9", "mjpeg"):
+    if video is None or video.height < LEAST_INTERLACED_HEIGHT or video.codec in NEVER_INTERLACED:
         return False
     start_s = max(video.end_s / 3 - 1, 0) if _can_seek(scene.probe) else 0.0
     stream = _source(start_s)[str(video.index)].filter("idet")
@@ -161,7 +169,13 @@ def judge_idet(log: str) -> bool:
 
 
 def encode_pictures(
-    scene: Scene, plan: Plan, span: Span, *, part: int = 0, extras: bool = True, on_frames: OnFrames = no_frames
+    scene: Scene,
+    plan: Plan,
+    span: Span,
+    *,
+    part: int = 0,
+    extras: bool = True,
+    on_frames: OnFrames = no_frames,
 ) -> dict[str, Path]:
     """Encode a span of every rendition in one decode; with ``extras`` the posters and the storyboard too.
 
@@ -214,10 +228,8 @@ def source_frames(probe: MediaProbe, video: VideoTrack, plan: Plan, span: Span) 
     stream = stream.filter("fps", fps=FRAME_RATE, start_time=0)
     missing_s = max(plan.frames / FRAME_RATE - video.end_s, 0) + 0.2
     stream = stream.filter("tpad", stop_mode="clone", stop_duration=f"{missing_s:.3f}")
-    if span.first or span.last < plan.frames:
-        stream = stream.filter("trim", start_frame=span.first - skipped, end_frame=span.last - skipped)
-        stream = stream.filter("setpts", "PTS-STARTPTS")
-    return stream
+    stream = stream.filter("trim", start_frame=span.first - skipped, end_frame=span.last - skipped)
+    return stream.filter("setpts", "PTS-STARTPTS")
 
 
 def _sized(stream: Any, plan: Plan, rendition: RenditionPlan) -> Any:
@@ -258,7 +270,8 @@ def _picture_options(rendition: RenditionPlan, span: Span) -> dict[str, Any]:
         "profile:v": "high",
         "crf": profile.quality,
         "maxrate": profile.video_bitrate,
-        "bufsize": profile.video_bitrate * 2,
+        "bufsize": profile.video_bitrate * 3 // 2,
+        "rc_init_occupancy": profile.video_bitrate * 3 // 4,
         "g": GOP_FRAMES,
         "keyint_min": GOP_FRAMES,
         "sc_threshold": 0,
@@ -290,9 +303,18 @@ def _storyboard(stream: Any, plan: Plan) -> Any:
     width, height = (max(2 * round(side * shrink / 2), 2) for side in (largest.width, largest.height))
     stream = stream.filter("framestep", sprite.interval_frames)
     stream = _scaled(stream, plan, width, height, for_jpeg=True)
-    stream = stream.filter("pad", sprite.tile.width, sprite.tile.height, "(ow-iw)/2", "(oh-ih)/2").filter("setsar", 1)
+    stream = stream.filter("pad", sprite.tile.width, sprite.tile.height, "(ow-iw)/2", "(oh-ih)/2").filter(
+        "setsar", 1
+    )
     stream = stream.filter("tile", f"{sprite.columns}x{sprite.rows}").filter("format", "yuvj420p")
-    options = {"f": "image2", "q:v": 5, "frames:v": 1, "fps_mode": "passthrough", "update": 1, "map_metadata": -1}
+    options = {
+        "f": "image2",
+        "q:v": 5,
+        "frames:v": 1,
+        "fps_mode": "passthrough",
+        "update": 1,
+        "map_metadata": -1,
+    }
     return output([stream], "sprite.jpg", options)
 
 
@@ -325,7 +347,9 @@ def encode_sound(scene: Scene, plan: Plan, loudness: Loudness | None) -> dict[in
         sound = _source_sound(scene.probe.audio)
         for name, options in filters_for(loudness):
             sound = sound.filter(name, **options)
-        sound = sound.filter("aformat", sample_fmts="fltp", sample_rates=AUDIO_RATE).filter("apad", whole_dur=seconds)
+        sound = sound.filter("aformat", sample_fmts="fltp", sample_rates=AUDIO_RATE).filter(
+            "apad", whole_dur=seconds
+        )
     sound = sound.filter("atrim", end=seconds)
     bitrates = plan.audio_bitrates
     branches = sound.filter_multi_output("asplit", len(bitrates)) if len(bitrates) > 1 else [sound]
@@ -362,5 +386,3 @@ def mux(scene: Scene, parts: Sequence[Path], sound: Path, name: str) -> Path:
     if not muxed.exists():
         raise OutputBroken("the muxer wrote nothing")
     return muxed
-
-

@@ -72,7 +72,10 @@ REASON_TEXTS: dict[Reason, tuple[str, str]] = {
     Reason.NO_STREAMS: ("没有可播放的图像或声音", "it has no picture and no sound to play"),
     Reason.TOO_MANY_STREAMS: ("包含的流过多", "it has too many streams"),
     Reason.TOO_LARGE_PICTURE: ("画面尺寸过大", "its picture is too large"),
-    Reason.TIME_GAP: ("时间轴有超过 10 秒的空缺或跳变", "its time line has a gap or jump of more than 10 seconds"),
+    Reason.TIME_GAP: (
+        "时间轴有超过 10 秒的空缺或跳变",
+        "its time line has a gap or jump of more than 10 seconds",
+    ),
     Reason.FALSE_DURATION: ("标称时长与实际内容不符", "it claims to last far longer than what it contains"),
     Reason.TRUNCATED: ("文件不完整，可能上传中断", "it is cut off: the upload or copy was not complete"),
     Reason.DAMAGED: ("文件已损坏，无法正常解码", "it is damaged and cannot be decoded"),

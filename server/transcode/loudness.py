@@ -54,7 +54,16 @@ def filters_for(measured: Loudness | None) -> list[tuple[str, dict[str, Any]]]:
     if measured.true_peak + gain > ceiling:
         filters += [
             ("aresample", {"sample_rate": 192_000}),
-            ("alimiter", {"limit": round(10 ** (ceiling / 20), 4), "level": 0, "attack": 5, "release": 50, "latency": 1}),
+            (
+                "alimiter",
+                {
+                    "limit": round(10 ** (ceiling / 20), 4),
+                    "level": 0,
+                    "attack": 5,
+                    "release": 50,
+                    "latency": 1,
+                },
+            ),
             ("aresample", {"sample_rate": 48_000}),
         ]
     return filters

@@ -241,7 +241,7 @@ def _run_duration(trun: bytes, default: int) -> int:
     count = struct.unpack_from(">I", trun, 4)[0]
     if not flags & 0x100:
         return int(count * default)
-    width = 4 * bin(flags & 0xF00).count("1")
+    width = 4 * (flags & 0xF00).bit_count()
     place = 8 + (4 if flags & 0x1 else 0) + (4 if flags & 0x4 else 0)
     return sum(struct.unpack_from(">I", trun, place + width * sample)[0] for sample in range(count))
 

@@ -64,12 +64,16 @@ def isolate(source: Path, directory: Path) -> Path:
     linked.unlink(missing_ok=True)
     try:
         os.link(source, linked)
-    except OSError:  # another file system: the confinement names the target, so a symbolic link opens nothing else
+    except (
+        OSError
+    ):  # another file system: the confinement names the target, so a symbolic link opens nothing else
         linked.symlink_to(source.resolve())
     return linked
 
 
-def inspect(source: Path, directory: Path, *, name: str = "", is_cancelled: IsCancelled = never) -> MediaProbe:
+def inspect(
+    source: Path, directory: Path, *, name: str = "", is_cancelled: IsCancelled = never
+) -> MediaProbe:
     """Find out what ``source`` is, using the (new or own) ``directory``; ``name`` is what people call it.
 
     Raises MediaRefused naming the file and the reason.
@@ -113,7 +117,10 @@ def refusal_from_log(complaints: str, name: str) -> MediaRefused:
         (r"exceeds specified max pixel count|Picture size .* is invalid", Reason.TOO_LARGE_PICTURE),
         (r"[Mm]ax_streams|number of streams exceeds", Reason.TOO_MANY_STREAMS),
         (r"Cannot allocate memory", Reason.TOO_EXPENSIVE),
-        (r"moov atom not found|End of file|EBML header parsing failed|[Tt]runcat|partial file", Reason.TRUNCATED),
+        (
+            r"moov atom not found|End of file|EBML header parsing failed|[Tt]runcat|partial file",
+            Reason.TRUNCATED,
+        ),
         (r"[Cc]odec \(.*\) not on whitelist", Reason.CODEC),
     ):
         if found := re.search(pattern, complaints):
@@ -126,16 +133,20 @@ def _scan_packets(linked: Path, name: str, is_cancelled: IsCancelled) -> dict[in
     timelines: dict[int, Timeline] = {}
 
     def read(line: str) -> None:
-        index, pts, dts, duration = (line.split(",") + ["", "", ""])[:4]
+        index, pts, dts, duration = ([*line.split(","), "", "", ""])[:4]
         if index.isdigit():
-            timelines.setdefault(int(index), Timeline()).add(_seconds(pts), _seconds(dts), _seconds(duration) or 0.0)
+            timelines.setdefault(int(index), Timeline()).add(
+                _seconds(pts), _seconds(dts), _seconds(duration) or 0.0
+            )
 
     questions = ("-show_entries", "packet=stream_index,pts_time,dts_time,duration_time", "-of", "csv=p=0")
     _ask(linked, name, questions, SCAN_LIMITS, on_line=read, is_cancelled=is_cancelled)
     return timelines
 
 
-def judge(name: str, size: int, description: Mapping[str, Any], timelines: Mapping[int, Timeline]) -> MediaProbe:
+def judge(
+    name: str, size: int, description: Mapping[str, Any], timelines: Mapping[int, Timeline]
+) -> MediaProbe:
     """Accept or refuse, from what ffprobe said and what the packets cover. Pure.
 
     Raises MediaRefused for: no usable stream, too large a picture, a gap over 10 s, a claimed duration over twice
@@ -199,7 +210,9 @@ def _claimed(description: Mapping[str, Any], used: Iterable[Mapping[str, Any] | 
 
 def _is_picture(stream: Mapping[str, Any]) -> bool:
     """A moving picture, not a cover."""
-    attached = stream.get("disposition", {}).get("attached_pic") or stream.get("disposition", {}).get("still_image")
+    attached = stream.get("disposition", {}).get("attached_pic") or stream.get("disposition", {}).get(
+        "still_image"
+    )
     return stream.get("codec_type") == "video" and bool(stream.get("width")) and not attached
 
 
@@ -253,7 +266,9 @@ def _audio_track(stream: Mapping[str, Any], used: Mapping[int, Timeline], origin
 
 def _subtitles(streams: Iterable[Mapping[str, Any]]) -> tuple[SubtitleTrack, ...]:
     return tuple(
-        SubtitleTrack(int(s["index"]), str(s.get("codec_name", "")), str(s.get("tags", {}).get("language", "")))
+        SubtitleTrack(
+            int(s["index"]), str(s.get("codec_name", "")), str(s.get("tags", {}).get("language", ""))
+        )
         for s in streams
         if s.get("codec_type") == "subtitle"
     )
@@ -261,7 +276,10 @@ def _subtitles(streams: Iterable[Mapping[str, Any]]) -> tuple[SubtitleTrack, ...
 
 def _chapters(description: Mapping[str, Any]) -> tuple[Chapter, ...]:
     return tuple(
-        Chapter(round((_seconds(c.get("start_time")) or 0.0) * 1000), str(c.get("tags", {}).get("title", ""))[:200])
+        Chapter(
+            round((_seconds(c.get("start_time")) or 0.0) * 1000),
+            str(c.get("tags", {}).get("title", ""))[:200],
+        )
         for c in description.get("chapters", ())[:200]
     )
 

@@ -181,7 +181,7 @@ def step_assemble(
         listing = scene.folder / f"{profile.name}.m3u8"
         listing.write_text(mp4.playlist(finished, hashes.sha256))
         files.append(_companion("playlist", listing, profile=profile.name))
-    posters = pictures.best_first(sorted(scene.folder.glob("poster-*.jpg")))
+    posters = pictures.best_first(sorted(scene.folder.glob("poster-*.jpg")))[: 4 if plan.has_picture else 1]
     files += [_companion("poster", poster, order=order) for order, poster in enumerate(posters)]
     files.append(_companion("sprite", scene.folder / "sprite.jpg"))
     return tuple(renditions), tuple(files)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -101,7 +102,9 @@ def describe_protections() -> str:
     return f"media tools run with resource limits, {landlock}, {network}"
 
 
-def _confined(argv: Sequence[str], limits: Limits, reads: Sequence[Path], writes: Sequence[Path]) -> list[str]:
+def _confined(
+    argv: Sequence[str], limits: Limits, reads: Sequence[Path], writes: Sequence[Path]
+) -> list[str]:
     spec = {
         "cpu_s": limits.cpu_s,
         "address_space": limits.address_space,
@@ -116,10 +119,8 @@ def _confined(argv: Sequence[str], limits: Limits, reads: Sequence[Path], writes
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:
     """SIGKILL to the whole group: ffmpeg ignores SIGTERM for seconds."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 def run(

@@ -44,7 +44,9 @@ def check_decodes(scene: Scene, plan: Plan, file: Path, *, measure: bool = False
     null = output([source["v:0"], sound], "-", {"f": "null", "xerror": None, "fps_mode": "passthrough"})
     limits = limits_for(plan.frames / FRAME_RATE, slowest=5)
     try:
-        done, frames = run_graph(scene, [null], limits, log_level="info" if measure else "error", of_source=False)
+        done, frames = run_graph(
+            scene, [null], limits, log_level="info" if measure else "error", of_source=False
+        )
     except ToolFailed as error:
         raise OutputBroken(f"{file.name} does not decode: {error.log[-300:]}") from error
     if not measure and done.log.strip():
@@ -56,7 +58,16 @@ def check_decodes(scene: Scene, plan: Plan, file: Path, *, measure: bool = False
 
 
 def _check_duration(scene: Scene, plan: Plan, file: Path) -> None:
-    argv = [str(find_binaries().ffprobe), "-v", "error", "-show_entries", "format=duration", "-of", "json", file.name]
+    argv = [
+        str(find_binaries().ffprobe),
+        "-v",
+        "error",
+        "-show_entries",
+        "format=duration",
+        "-of",
+        "json",
+        file.name,
+    ]
     done = run(argv, limits=Limits(deadline_s=30, cpu_s=30), cwd=scene.folder, reads=[scene.folder])
     seconds = float(json.loads(done.stdout)["format"]["duration"])
     if abs(seconds - plan.frames / FRAME_RATE) > DURATION_SLACK_S:
@@ -69,7 +80,9 @@ def sampled_spans(frames: int) -> list[Span]:
     if frames <= length * SAMPLED_SPANS:
         return [Span(0, frames)]
     step = (frames - length) / (SAMPLED_SPANS - 1)
-    return [Span(first, first + length) for first in (round(step * number) for number in range(SAMPLED_SPANS))]
+    return [
+        Span(first, first + length) for first in (round(step * number) for number in range(SAMPLED_SPANS))
+    ]
 
 
 def compare_with_source(scene: Scene, plan: Plan, files: Mapping[str, Path]) -> dict[str, float]:
