@@ -133,6 +133,7 @@ def probe() -> dict[str, bool | int]:
 def main(argv: list[str]) -> None:
     """Take away what can be taken away, then become the command."""
     if argv == ["--probe"]:
+        sys.stdout.write(json.dumps(probe()))
         return
     spec = json.loads(argv[0])
     die_with(spec["parent"])
