@@ -9,12 +9,14 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tools import postgres
 
 ROOT = Path(__file__).resolve().parent.parent
+POLICY = Path("/usr/sbin/policy-rc.d")
 
 USAGE = """\
 ./yuanbo test [--full] [pytest arguments]
@@ -60,12 +62,32 @@ def install_missing() -> None:
         raise CannotTest(f"测试需要先安装 / the tests need, as root: {command}")
     sys.stderr.write(f"yuanbo test: {command}\n")
     apt("update")
-    apt("install", "--yes", "--no-install-recommends", *missing)
+    with no_service_starts():
+        apt("install", "--yes", "--no-install-recommends", *missing)
+
+
+@contextmanager
+def no_service_starts() -> Iterator[None]:
+    """While packages are installed, none of their services starts: the tests start their own, on their own ports.
+
+    Debian asks this file before it starts anything; an administrator's own file is left alone and obeyed.
+    """
+    try:
+        with POLICY.open("x") as file:
+            file.write("#!/bin/sh\nexit 101\n")
+    except FileExistsError:
+        yield
+        return
+    try:
+        POLICY.chmod(0o755)
+        yield
+    finally:
+        POLICY.unlink()
 
 
 def apt(*arguments: str) -> None:
-    """Run apt-get without questions, starting no service; raise CannotTest with its last complaint."""
-    environment = dict(os.environ, DEBIAN_FRONTEND="noninteractive", RUNLEVEL="1")
+    """Run apt-get without questions; raise CannotTest with its last complaint."""
+    environment = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
     done = subprocess.run(
         ["apt-get", "-q", *arguments],
         env=environment,
