@@ -72,6 +72,7 @@ class Refusal(StrEnum):
 class Playable:
     """What a player needs of a stored release: the best complete rendition and its companions that are complete."""
 
+    release: str
     manifest: ReleaseManifest
     rendition: Rendition
     playlist: ReleaseFile | None
@@ -341,9 +342,9 @@ class Guide:
     def playable(self, release: str) -> Playable | None:
         """The best complete rendition of a release and its complete companions, or None. Not yet the play rule."""
         manifest = self.manifest(release)
-        return self._playable(manifest) if manifest else None
+        return self._playable(release, manifest) if manifest else None
 
-    def _playable(self, manifest: ReleaseManifest) -> Playable | None:
+    def _playable(self, release: str, manifest: ReleaseManifest) -> Playable | None:
         complete = self._store.is_complete
         best = max(
             (r for r in manifest.renditions if complete(r.sha256)),
@@ -356,7 +357,7 @@ class Guide:
         playlists = [f for f in files if f.kind is FileKind.PLAYLIST and f.profile in (None, best.profile)]
         posters = [f for f in files if f.kind is FileKind.POSTER]
         subtitles = tuple(f for f in files if f.kind is FileKind.SUBTITLES)
-        return Playable(manifest, best, next(iter(playlists), None), next(iter(posters), None), subtitles)
+        return Playable(release, manifest, best, next(iter(playlists), None), next(iter(posters), None), subtitles)
 
     def on_air(self, now_ms: int | None = None, channel: str | None = None) -> OnAir:
         """What a channel (default: the first) shows at an instant (default: now)."""
@@ -422,7 +423,8 @@ class Guide:
                 continue
             manifest = self.manifest(entry.release)
             if manifest is not None:
-                found.append(LibraryItem(entry.release, manifest, self._playable(manifest) is not None))
+                stored = self._playable(entry.release, manifest) is not None
+                found.append(LibraryItem(entry.release, manifest, stored))
         return found
 
     def library_releases(self) -> list[str]:
