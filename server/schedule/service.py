@@ -15,7 +15,7 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
-from protocol.documents import Frame, LocalDocument, encode
+from protocol.documents import Frame, LocalDocument, Window, encode
 from protocol.merge import Listing, merge
 from protocol.names import frame_target, local_target
 from protocol.regions import Level, level_of, lineage, within
@@ -432,7 +432,7 @@ class ListingView:
 
     listing: Listing
     titles: Mapping[str, str]
-    windows: Sequence[object]
+    windows: Sequence[Window]
 
 
 def preview_listings(
@@ -465,6 +465,28 @@ def week_view(
     caller.require(Action.SCHEDULE_VIEW)
     days = [start_day + timedelta(days=i) for i in range(7)]
     return preview_listings(session, region=region, days=days, channel=channel)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A programme that may be placed, for a form."""
+
+    id: str
+    title: str
+    length: str
+
+
+def schedulable(session: Session) -> list[Choice]:
+    """Every released programme, by title."""
+    choices = [
+        Choice(e.programme_id, e.programme.title, _minutes_text(e.asset.duration_ms or 0))
+        for e in _released(session).values()
+    ]
+    return sorted(choices, key=lambda c: c.title)
+
+
+def _minutes_text(ms: int) -> str:
+    return f"{ms // 60_000}:{ms // 1000 % 60:02d}"
 
 
 def channels(session: Session) -> list[Channel]:

@@ -81,8 +81,7 @@ class Province:
         """End it and return the exit status; everything is gone within ten seconds."""
         assert self.process is not None
         self.process.send_signal(how)
-        status = self.process.wait(timeout=10)
-        return status
+        return self.process.wait(timeout=10)
 
     def token(self, role: str) -> str:
         return next(a["token"] for a in self.ready["accounts"] if a["role"] == role)
