@@ -52,7 +52,7 @@ def week() -> str:
         places=places,
         choices=choices,
         scopes=who.scopes(Action.SCHEDULE_EDIT),
-        can_edit=who.can(Action.SCHEDULE_EDIT, region) or who.can(Action.SCHEDULE_EDIT),
+        can_edit=who.can(Action.SCHEDULE_EDIT),
         before=(start - timedelta(days=7)).isoformat(),
         after=(start + timedelta(days=7)).isoformat(),
     )
