@@ -12,6 +12,7 @@ import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
     from sqlalchemy.orm import Session, sessionmaker
 
+    from server.config import S3Settings
     from server.db import Database
+    from server.storage import Store
+    from tools.s3 import ObjectServer
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -149,6 +153,36 @@ def session_factory(engine: Engine) -> sessionmaker[Session]:
     from sqlalchemy.orm import sessionmaker
 
     return sessionmaker(engine, expire_on_commit=False)
+
+
+# ---------------------------------------------------------------- objects
+
+
+@pytest.fixture(scope="session")
+def object_server() -> Iterator[ObjectServer]:
+    """A real S3 service of this run's own."""
+    from tools.s3 import ObjectServer
+
+    with closing(ObjectServer()) as server:
+        yield server
+
+
+@pytest.fixture
+def s3_settings(object_server: ObjectServer) -> S3Settings:
+    """An empty bucket, and how to reach it."""
+    return object_server.bucket()
+
+
+@pytest.fixture(params=["folder", "s3"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    """The test runs on the media folder and on S3."""
+    from server.config import load
+    from server.storage import FolderStore, S3Store
+
+    if request.param == "folder":
+        return FolderStore(tmp_path / "media")
+    config = load(tmp_path / "data", environ={})
+    return S3Store(replace(config, s3=request.getfixturevalue("s3_settings")))
 
 
 # ---------------------------------------------------------------- places
