@@ -30,7 +30,10 @@ class Station(Base):
 
 
 class Terminal(Base):
-    """One device with one key. ``public`` is base64 Ed25519; ``health`` the latest health record, for display only."""
+    """One device with one key. ``public`` is base64 Ed25519; ``health`` the latest health record, for display only.
+
+    ``copied_at``: when its reports first showed that its disk was restored or copied; ``disputed_at``: that two
+    devices work under its key at once (written by stats, see stats/forks.py)."""
 
     __tablename__ = "terminals"
 
@@ -41,6 +44,8 @@ class Terminal(Base):
     revoked_at: Mapped[datetime | None]
     last_seen_at: Mapped[datetime | None]
     health: Mapped[dict[str, Any] | None]
+    copied_at: Mapped[datetime | None]
+    disputed_at: Mapped[datetime | None]
     station: Mapped[Station] = relationship(back_populates="terminals")
 
 

@@ -1,0 +1,90 @@
+"""``yuanbo station add|list|invite|revoke``: over the HTTP API, so that they work from anywhere."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from server.client import add_arguments, from_args
+
+_STATIONS = "/api/v1/stations"
+
+
+def register(subparsers: Any) -> None:
+    """Add the noun ``station``."""
+    noun = subparsers.add_parser("station", help="站点与终端 / stations and terminals")
+    verbs = noun.add_subparsers(dest="verb", required=True, metavar="VERB")
+    add = _verb(
+        verbs, "add", _add, "新增站点并给出注册码 / add a station; prints its enrolment code, valid once"
+    )
+    add.add_argument("--region", required=True, metavar="CODE", help="village or township, e.g. 130123105201")
+    add.add_argument("--name", required=True)
+    add.add_argument("--kind", choices=["village", "township", "enterprise"])
+    listing = _verb(verbs, "list", _list, "站点一览 / stations in your regions")
+    listing.add_argument("--region", metavar="CODE")
+    listing.add_argument("--name", help="part of the name")
+    invite = _verb(verbs, "invite", _invite, "新的注册码 / a new enrolment code for a station")
+    invite.add_argument("station", metavar="ID")
+    revoke = _verb(verbs, "revoke", _revoke, "停用终端 / stop trusting a terminal")
+    revoke.add_argument("terminal", metavar="ID")
+
+
+def _verb(verbs: Any, name: str, run: Any, text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=text)
+    add_arguments(parser)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add(args: argparse.Namespace) -> int:
+    client = from_args(args)
+    wanted = {"region": args.region, "name": args.name, "kind": args.kind}
+    station = client.post(_STATIONS, json=wanted)
+    invitation = client.post(f"{_STATIONS}/{station['id']}/invitations")
+    if args.json:
+        _print_json(station | {"code": invitation["code"], "expires_at": invitation["expires_at"]})
+    else:
+        print(f"{station['name']}（{station['region']}）  {station['id']}")
+        _print_code(invitation)
+    return 0
+
+
+def _list(args: argparse.Namespace) -> int:
+    stations = list(from_args(args).pages(_STATIONS, region=args.region, name=args.name))
+    if args.json:
+        _print_json({"items": stations})
+        return 0
+    for station in stations:
+        terminals = [t for t in station["terminals"] if not t.get("revoked_at")]
+        print(f"{station['id']}  {station['region']:<12}  {station['name']}  终端 {len(terminals)}")
+    if not stations:
+        print("还没有站点：yuanbo station add --region CODE --name NAME", file=sys.stderr)
+    return 0
+
+
+def _invite(args: argparse.Namespace) -> int:
+    invitation = from_args(args).post(f"{_STATIONS}/{args.station}/invitations")
+    if args.json:
+        _print_json(invitation)
+    else:
+        _print_code(invitation)
+    return 0
+
+
+def _revoke(args: argparse.Namespace) -> int:
+    terminal = from_args(args).post(f"/api/v1/terminals/{args.terminal}/revocation")
+    if args.json:
+        _print_json(terminal)
+    else:
+        print(f"已停用 {terminal['id']}")
+    return 0
+
+
+def _print_code(invitation: dict[str, Any]) -> None:
+    print(f"注册码 {invitation['code']}  一次有效，至 {invitation['expires_at']}")
+
+
+def _print_json(content: Any) -> None:
+    print(json.dumps(content, ensure_ascii=False, indent=2))

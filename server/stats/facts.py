@@ -1,0 +1,137 @@
+"""Facts in their tables: rows from records, and what is already held of a number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import func, insert, select
+from sqlalchemy.orm import Session
+
+from protocol.batch import Attendance, Fault, Gap, Health, Record, Viewing
+from protocol.times import day_of_ms, from_text, text_to_ms, to_ms
+from server.stats.forks import Span
+from server.stats.models import AttendanceFact, FactColumns, FaultFact, GapFact, HealthFact, ViewingFact
+from server.stats.ranges import Range
+from server.stats.records import Line
+
+TABLES: dict[type[Record], type[FactColumns]] = {
+    Viewing: ViewingFact,
+    Attendance: AttendanceFact,
+    Fault: FaultFact,
+    Health: HealthFact,
+    Gap: GapFact,
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a batch's records come from, as every fact keeps it."""
+
+    terminal_id: str
+    station_id: str
+    region: str
+    epoch: str
+    clock_state: str
+
+
+def add(session: Session, source: Source, lines: Iterable[Line], *, now: datetime) -> None:
+    """Insert facts. The primary key refuses a second one of the same name."""
+    rows: dict[type[FactColumns], list[dict[str, Any]]] = {}
+    for line in lines:
+        rows.setdefault(TABLES[type(line.record)], []).append(_row(source, line, now))
+    for table, values in rows.items():
+        session.execute(insert(table), values)
+
+
+def held_digests(session: Session, terminal_id: str, epoch: str, within: Range) -> dict[int, str]:
+    """Number → digest of the facts of an epoch, first to last number included."""
+    found: dict[int, str] = {}
+    for table in TABLES.values():
+        rows = session.execute(
+            select(table.seq, table.digest).where(
+                table.terminal_id == terminal_id, table.epoch == epoch, table.seq.between(*within)
+            )
+        )
+        found.update(dict(rows.tuples()))
+    return found
+
+
+def span_after(session: Session, terminal_id: str, epoch: str, after: int) -> Span | None:
+    """When the facts of an epoch above a number were written."""
+    spans = []
+    for table in TABLES.values():
+        start, end = session.execute(
+            select(func.min(table.at), func.max(table.at)).where(
+                table.terminal_id == terminal_id, table.epoch == epoch, table.seq > after
+            )
+        ).one()
+        if start is not None:
+            spans.append((to_ms(start), to_ms(end)))
+    return (min(s for s, _ in spans), max(e for _, e in spans)) if spans else None
+
+
+def dropped(session: Session, terminal_id: str, epoch: str) -> list[Range]:
+    """The numbers of an epoch that its terminal says it dropped."""
+    rows = session.execute(
+        select(GapFact.first, GapFact.last).where(
+            GapFact.terminal_id == terminal_id, GapFact.gap_epoch == epoch, GapFact.first <= GapFact.last
+        )
+    )
+    return list(rows.tuples())
+
+
+def _row(source: Source, line: Line, now: datetime) -> dict[str, Any]:
+    record = line.record
+    shared = {
+        "terminal_id": source.terminal_id,
+        "epoch": source.epoch,
+        "seq": record.seq,
+        "digest": line.digest,
+        "station_id": source.station_id,
+        "region": source.region,
+        "at": from_text(record.at),
+        "boot": record.boot,
+        "mono_ms": record.mono_ms,
+        "clock_state": source.clock_state,
+        "received_at": now,
+    }
+    return shared | _own_columns(record)
+
+
+def _own_columns(record: Record) -> dict[str, Any]:
+    match record:
+        case Viewing():
+            return _viewing(record)
+        case Attendance():
+            return _fields(record, "session", "expected", "present", "members", "public", "taken_by")
+        case Fault():
+            return _fields(record, "code", "text")
+        case Health():
+            return {"health": msgspec.to_builtins(record)}
+        case Gap():
+            return _fields(record, "first", "last", "reason") | {"gap_epoch": record.epoch}
+
+
+def _viewing(record: Viewing) -> dict[str, Any]:
+    started, ended = text_to_ms(record.started_at), text_to_ms(record.ended_at)
+    return _fields(
+        record,
+        *("session", "programme", "edition", "release", "title", "section", "duration_ms", "played_ms"),
+        *("channel", "item", "profile"),
+    ) | {
+        "mode": str(record.mode),
+        "clock": str(record.clock),
+        "day": day_of_ms(started),
+        "started_at": from_text(record.started_at),
+        "ended_at": from_text(record.ended_at),
+        "on_ms": max(0, ended - started),
+        "watched": [list(span) for span in record.watched],
+    }
+
+
+def _fields(record: Record, *names: str) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in names}

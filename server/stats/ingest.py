@@ -1,0 +1,384 @@
+"""Taking in report batches: nothing lost, nothing doubled, or said so (ARCHITECTURE.md, "Reporting").
+
+``receive`` answers a batch, ``marks`` a terminal's question what is held. Answers, all in one form for HTTP and stick:
+
+- 200: a receipt, two lines (JSON, signature), ``application/octet-stream``. Its ``epochs`` hold the batch's epoch:
+  everything up to ``hwm`` but for ``missing`` is held here. Numbers that the terminal reported as dropped (gap
+  records) are not called missing. ``missing`` names at most 500 spans; ask again after filling them.
+  ``set_aside`` lists records kept raw because they could not be understood; they count as held. ``seq`` 0 stands for
+  a whole batch whose body could not be read, or for a line without a number.
+- 409: problem details with ``code`` "fork" and ``receipt``, the text of a signed receipt (two lines) over the same
+  request. Some numbers of the batch are held here with *other content*: two processes go on with one epoch (a
+  virtual machine's snapshot; a disk alone cannot do it). Nothing of the batch became a fact. ``set_aside`` names every
+  record concerned, reason "fork": those that differ and those that were new. Each is kept here raw, yet it is **not
+  acknowledged**. The terminal begins a new epoch (``prev`` = this epoch, up to the lowest number named, exclusive),
+  gives the named records and every unacknowledged one above the lowest named new numbers there, and sends those.
+  Records that the receipt does not name keep their numbers. The same batch again gets the same answer.
+- 401 (``unknown_terminal``: no such terminal, or not its signature), 403 (``revoked``), 413 and 422 (``malformed``:
+  damaged on the way, or no batch), 429 and 503 with Retry-After: problem details; nothing changed here, the terminal
+  keeps everything and comes again.
+
+A restored or cloned *disk* gets 200: its new epoch is held beside the old one; what it means is judged in forks.py.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from protocol import keys
+from protocol.batch import (
+    GENESIS_HASH,
+    ClockState,
+    EpochState,
+    Health,
+    MarksRequest,
+    Receipt,
+    SetAside,
+    SignedBatch,
+    read_batch,
+    read_marks_request,
+    unpack_lines,
+    write_signed,
+)
+from protocol.errors import BadSignature, MalformedBatch
+from protocol.times import from_text, to_ms, to_text
+from server.db import Database, new_id
+from server.errors import Forbidden, Invalid, Unauthenticated
+from server.i18n import N_
+from server.stations import incarnation
+from server.stations.models import Station, Terminal
+from server.stats import facts, forks, ranges
+from server.stats.facts import Source
+from server.stats.models import ReportEpoch, SetAsideRecord
+from server.stats.ranges import Range
+from server.stats.records import LARGEST, BadLine, Line, sort_lines
+
+log = logging.getLogger(__name__)
+
+MAX_MISSING = 500
+"""Spans of missing numbers named in one receipt."""
+MAX_EPOCHS_ASKED = 1_000
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What goes back: ``receipt`` is the signed two lines, ``fork`` tells 409 from 200."""
+
+    receipt: bytes
+    fork: bool = False
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """What a batch came to, before it is signed."""
+
+    state: EpochState
+    set_aside: list[SetAside]
+    fork: bool
+
+
+@dataclass(frozen=True)
+class _Content:
+    """A batch's body after reading: facts to be, and what cannot become one."""
+
+    lines: list[Line]
+    bad: list[BadLine]
+
+
+# --- a batch --------------------------------------------------------------------------------------------------------
+def receive(database: Database, private: bytes, data: bytes, *, now: datetime) -> Answer:
+    """Take in the transmitted bytes of a batch and sign what is held then; ``private`` is the receipt key.
+
+    Raises Invalid (damaged), Unauthenticated (nobody we know signed it), Forbidden (revoked).
+    """
+    batch = _read(data)
+    with database.read() as session:
+        _authenticate(session, batch.header.terminal, batch.header_bytes, batch.signature)
+    content = _content(batch, data)
+    with database.write() as session:
+        life = incarnation.current(session)
+        taken = _take_in(session, batch, content, now)
+    receipt = Receipt(
+        request=hashlib.sha256(data).hexdigest(),
+        incarnation=life,
+        epochs={batch.header.epoch: taken.state},
+        set_aside=taken.set_aside,
+        time=to_text(now),
+    )
+    return Answer(write_signed(receipt, private), taken.fork)
+
+
+def _read(data: bytes) -> SignedBatch:
+    try:
+        batch = read_batch(data)
+    except MalformedBatch as error:
+        raise _malformed(error) from error
+    if batch.header.last > LARGEST or (batch.header.prev_last or 0) > LARGEST:
+        raise _malformed(MalformedBatch("a number too large"))
+    return batch
+
+
+def _malformed(error: MalformedBatch) -> Invalid:
+    return Invalid(N_("上报数据无法读取：%(reason)s"), code="malformed", reason=str(error))
+
+
+def _authenticate(session: Session, terminal_id: str, signed: bytes, signature: str) -> Terminal:
+    """The terminal that signed. Raises Unauthenticated or Forbidden."""
+    terminal = session.get(Terminal, terminal_id)
+    if terminal is None or not _signed_by(terminal, signed, signature):
+        raise Unauthenticated(N_("终端未注册，或签名不符"), code="unknown_terminal")
+    if terminal.revoked_at is not None:
+        raise Forbidden(N_("该终端已停用"), code="revoked")
+    return terminal
+
+
+def _signed_by(terminal: Terminal, signed: bytes, signature: str) -> bool:
+    try:
+        keys.verify(terminal.public, signed, signature)
+    except BadSignature:
+        return False
+    return True
+
+
+def _content(batch: SignedBatch, data: bytes) -> _Content:
+    """The records; a signed body that cannot be read is one bad line for all its numbers."""
+    header = batch.header
+    try:
+        lines, bad = sort_lines(unpack_lines(batch.body), header.first, header.last)
+    except MalformedBatch as error:
+        return _Content([], [BadLine(header.first, header.last, data, str(error))])
+    return _Content(lines, bad)
+
+
+def _take_in(session: Session, batch: SignedBatch, content: _Content, now: datetime) -> _Taken:
+    header = batch.header
+    terminal, station = _lock(session, header.terminal)
+    epoch, is_new = _epoch(session, batch, now)
+    received: list[Range] = [(first, last) for first, last in epoch.ranges]
+    fresh = [line for line in content.lines if not ranges.contains(received, line.seq)]
+    differing, healed = _compare_held(session, epoch, received, content.lines)
+    if differing:
+        terminal.disputed_at = terminal.disputed_at or now
+        _dispute(epoch, differing[0].seq - 1)
+        set_aside = _refuse_fork(session, epoch, sorted([*differing, *fresh], key=lambda line: line.seq), now)
+        return _Taken(_state(session, epoch), set_aside, fork=True)
+    set_aside = _keep_raw(session, epoch, content.bad, now)
+    source = Source(terminal.id, station.id, station.region, epoch.epoch, str(header.clock_state))
+    facts.add(session, source, [*fresh, *healed], now=now)
+    grown = ranges.union(received, ranges.of_numbers(line.seq for line in fresh), _spans(content.bad))
+    if grown != received:
+        _advance(epoch, grown, batch, now)
+        terminal.last_seen_at = now
+    if fresh or healed:
+        _widen(epoch, [*fresh, *healed], header.clock_state, now)
+        _note_health(terminal, fresh)
+        _judge(session, terminal, epoch, is_new, now)
+    session.flush()
+    return _Taken(_state(session, epoch), set_aside, fork=False)
+
+
+def _lock(session: Session, terminal_id: str) -> tuple[Terminal, Station]:
+    """The terminal, its row locked: batches of one terminal take turns. Raises Forbidden when just revoked."""
+    terminal = session.scalars(select(Terminal).where(Terminal.id == terminal_id).with_for_update()).one()
+    if terminal.revoked_at is not None:
+        raise Forbidden(N_("该终端已停用"), code="revoked")
+    return terminal, session.get_one(Station, terminal.station_id)
+
+
+def _epoch(session: Session, batch: SignedBatch, now: datetime) -> tuple[ReportEpoch, bool]:
+    header = batch.header
+    found = session.get(ReportEpoch, (header.terminal, header.epoch))
+    if found is not None:
+        return found, False
+    epoch = ReportEpoch(
+        terminal_id=header.terminal,
+        epoch=header.epoch,
+        prev_epoch=header.prev_epoch,
+        prev_last=header.prev_last,
+        hwm=0,
+        head_hash=GENESIS_HASH,
+        ranges=[],
+        first_received_at=now,
+        last_received_at=now,
+    )
+    session.add(epoch)
+    return epoch, True
+
+
+def _compare_held(
+    session: Session, epoch: ReportEpoch, received: Sequence[Range], lines: Sequence[Line]
+) -> tuple[list[Line], list[Line]]:
+    """Of the lines whose number was received before: those that differ from the fact held, and those that were set
+    aside then and can be understood now."""
+    known = [line for line in lines if ranges.contains(received, line.seq)]
+    if not known:
+        return [], []
+    span = (min(line.seq for line in known), max(line.seq for line in known))
+    held = facts.held_digests(session, epoch.terminal_id, epoch.epoch, span)
+    differing = [line for line in known if line.seq in held and held[line.seq] != line.digest]
+    healed = [line for line in known if line.seq not in held]
+    return differing, healed
+
+
+def _advance(epoch: ReportEpoch, grown: Sequence[Range], batch: SignedBatch, now: datetime) -> None:
+    epoch.ranges = [list(pair) for pair in grown]
+    if batch.header.last >= epoch.hwm:
+        epoch.head_hash = batch.header_hash
+    epoch.hwm = ranges.high_water(grown)
+    epoch.last_received_at = now
+
+
+def _spans(bad: Sequence[BadLine]) -> list[Range]:
+    return [(line.first, line.last) for line in bad if line.first <= line.last]
+
+
+def _state(session: Session, epoch: ReportEpoch) -> EpochState:
+    received: list[Range] = [(first, last) for first, last in epoch.ranges]
+    lacking = ranges.missing(received, facts.dropped(session, epoch.terminal_id, epoch.epoch))
+    return EpochState(hwm=epoch.hwm, head=epoch.head_hash, missing=lacking[:MAX_MISSING])
+
+
+# --- what could not be taken in ----------------------------------------------------------------------------------------
+def _refuse_fork(
+    session: Session, epoch: ReportEpoch, lines: Sequence[Line], now: datetime
+) -> list[SetAside]:
+    log.warning("terminal %s: epoch %s goes on in two places", epoch.terminal_id, epoch.epoch)
+    for line in lines:
+        _keep(session, epoch, line.seq, "fork", "", line.raw, now)
+    return [SetAside(epoch=epoch.epoch, seq=line.seq, reason="fork") for line in lines]
+
+
+def _keep_raw(session: Session, epoch: ReportEpoch, bad: Sequence[BadLine], now: datetime) -> list[SetAside]:
+    named = []
+    for line in bad:
+        seq = line.first if line.first == line.last else 0
+        _keep(session, epoch, seq, "unreadable", line.reason, line.raw, now)
+        named.append(SetAside(epoch=epoch.epoch, seq=seq, reason=line.reason[:200]))
+    return named
+
+
+def _keep(
+    session: Session, epoch: ReportEpoch, seq: int, reason: str, detail: str, raw: bytes, now: datetime
+) -> None:
+    """Keep bytes once; the same bytes again change nothing."""
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    session.flush()
+    session.execute(
+        dialect.insert(SetAsideRecord)
+        .values(
+            id=new_id(),
+            terminal_id=epoch.terminal_id,
+            epoch=epoch.epoch,
+            seq=seq,
+            reason=reason,
+            detail=detail.replace("\x00", "?"),
+            raw=raw,
+            sha256=hashlib.sha256(raw).hexdigest(),
+            received_at=now,
+        )
+        .on_conflict_do_nothing()
+    )
+
+
+# --- what the records say about the terminal ---------------------------------------------------------------------------
+def _moments(lines: Sequence[Line], clock: ClockState, now: datetime) -> list[datetime]:
+    """When records were written; a clock that guesses is not believed, they count as written now."""
+    return [now] if clock is ClockState.UNCERTAIN else [from_text(line.record.at) for line in lines]
+
+
+def _widen(epoch: ReportEpoch, lines: Sequence[Line], clock: ClockState, now: datetime) -> None:
+    moments = _moments(lines, clock, now)
+    epoch.first_at = min([*moments, *([epoch.first_at] if epoch.first_at else [])])
+    epoch.last_at = max([*moments, *([epoch.last_at] if epoch.last_at else [])])
+
+
+def _note_health(terminal: Terminal, lines: Sequence[Line]) -> None:
+    """Show the newest health report, unless the one shown is newer by a clock that was no guess."""
+    reports = [line.record for line in lines if isinstance(line.record, Health)]
+    if not reports:
+        return
+    newest = max(reports, key=lambda record: record.seq)
+    shown = terminal.health or {}
+    if shown.get("clock") != ClockState.UNCERTAIN and shown.get("at", "") > newest.at:
+        return
+    terminal.health = msgspec.to_builtins(newest)
+
+
+def _judge(session: Session, terminal: Terminal, epoch: ReportEpoch, is_new: bool, now: datetime) -> None:
+    """See whether this terminal's disk was restored or copied; only where this batch can have changed it."""
+    if not (is_new or terminal.copied_at or _passed_a_successor(session, epoch)):
+        return
+    session.flush()
+    rows = session.scalars(select(ReportEpoch).where(ReportEpoch.terminal_id == terminal.id)).all()
+    verdict = forks.judge(
+        [_life(row) for row in rows], lambda name, after: facts.span_after(session, terminal.id, name, after)
+    )
+    if verdict.copied and terminal.copied_at is None:
+        terminal.copied_at = now
+        log.warning("terminal %s: its disk was restored or copied", terminal.id)
+    if verdict.disputed and terminal.disputed_at is None:
+        terminal.disputed_at = now
+        log.warning("terminal %s: two devices report under its key", terminal.id)
+    for row in rows:
+        if row.epoch in verdict.disputed:
+            _dispute(row, verdict.disputed[row.epoch])
+
+
+def _dispute(epoch: ReportEpoch, after: int) -> None:
+    epoch.disputed_after = after if epoch.disputed_after is None else min(after, epoch.disputed_after)
+
+
+def _passed_a_successor(session: Session, epoch: ReportEpoch) -> bool:
+    earliest = session.scalar(
+        select(func.min(func.coalesce(ReportEpoch.prev_last, 0))).where(
+            ReportEpoch.terminal_id == epoch.terminal_id, ReportEpoch.prev_epoch == epoch.epoch
+        )
+    )
+    return earliest is not None and earliest < epoch.hwm
+
+
+def _life(row: ReportEpoch) -> forks.Life:
+    span = (to_ms(row.first_at), to_ms(row.last_at)) if row.first_at and row.last_at else None
+    return forks.Life(row.epoch, row.prev_epoch, row.prev_last or 0, row.hwm, span)
+
+
+# --- the daily question --------------------------------------------------------------------------------------------
+def marks(database: Database, private: bytes, data: bytes, *, now: datetime) -> bytes:
+    """Answer what is held of the epochs a terminal names; of one never heard of, nothing (hwm 0).
+
+    The signed receipt. Raises Invalid, Unauthenticated, Forbidden as :func:`receive` does.
+    """
+    try:
+        asked, signed, signature = read_marks_request(data)
+        _check_epochs(asked)
+    except MalformedBatch as error:
+        raise _malformed(error) from error
+    with database.write() as session:
+        _authenticate(session, asked.terminal, signed, signature)
+        life = incarnation.current(session)
+        states = {name: _held(session, asked.terminal, name) for name in asked.epochs}
+    receipt = Receipt(
+        request=hashlib.sha256(data).hexdigest(), incarnation=life, epochs=states, time=to_text(now)
+    )
+    return write_signed(receipt, private)
+
+
+def _check_epochs(asked: MarksRequest) -> None:
+    if len(asked.epochs) > MAX_EPOCHS_ASKED:
+        raise MalformedBatch("too many epochs")
+    if any(len(name) != 16 or not set(name) <= set("0123456789abcdef") for name in asked.epochs):
+        raise MalformedBatch("not an epoch")
+
+
+def _held(session: Session, terminal_id: str, name: str) -> EpochState:
+    epoch = session.get(ReportEpoch, (terminal_id, name))
+    return _state(session, epoch) if epoch else EpochState(hwm=0, head=GENESIS_HASH)
