@@ -140,7 +140,9 @@ def invite(station_id: UUID) -> tuple[InvitationOut, int]:
     """A code that enrols one terminal, once, within 72 hours."""
     with writing() as session:
         issued = service.invite(session, caller(), str(station_id), now=clock.now())
-    answer = InvitationOut(station=str(station_id), code=str(issued.code), expires_at=to_text(issued.expires_at))
+    answer = InvitationOut(
+        station=str(station_id), code=str(issued.code), expires_at=to_text(issued.expires_at)
+    )
     return answer, 201
 
 

@@ -134,7 +134,7 @@ def list_terminals(
         .order_by(Terminal.id)
         .limit(min(limit, MAX_LIMIT))
     )
-    return list(rows.tuples())
+    return [(terminal, station) for terminal, station in rows]
 
 
 def _visible(caller: Caller, region: str | None) -> ColumnElement[bool]:
@@ -197,9 +197,7 @@ def revoke_terminal(session: Session, caller: Caller, terminal_id: str, *, now: 
     if terminal.revoked_at is not None:
         raise Conflict(N_("该终端已停用"))
     terminal.revoked_at = now
-    audit.append(
-        session, actor=caller, action="terminal.revoke", subject=f"terminal {terminal.id}", now=now
-    )
+    audit.append(session, actor=caller, action="terminal.revoke", subject=f"terminal {terminal.id}", now=now)
     return terminal
 
 

@@ -56,7 +56,7 @@ def held_digests(session: Session, terminal_id: str, epoch: str, within: Range) 
                 table.terminal_id == terminal_id, table.epoch == epoch, table.seq.between(*within)
             )
         )
-        found.update(dict(rows.tuples()))
+        found.update({seq: digest for seq, digest in rows})
     return found
 
 
@@ -81,7 +81,7 @@ def dropped(session: Session, terminal_id: str, epoch: str) -> list[Range]:
             GapFact.terminal_id == terminal_id, GapFact.gap_epoch == epoch, GapFact.first <= GapFact.last
         )
     )
-    return list(rows.tuples())
+    return [(first, last) for first, last in rows]
 
 
 def _row(source: Source, line: Line, now: datetime) -> dict[str, Any]:

@@ -18,6 +18,11 @@
   damaged on the way, or no batch), 429 and 503 with Retry-After: problem details; nothing changed here, the terminal
   keeps everything and comes again.
 
+What a terminal may conclude: a receipt acknowledges the numbers of *the batch it answers*, as far as its marks say
+they are held. For every other number, marks only lower: what was held and is not any more (a restored server) is sent
+again, but a number that this process never got a receipt for is sent, whatever the mark. Else the records of a cloned
+machine would count as held because the other one's, under the same numbers, are.
+
 A restored or cloned *disk* gets 200: its new epoch is held beside the old one; what it means is judged in forks.py.
 """
 
