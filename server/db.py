@@ -167,10 +167,10 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A consistent view; nothing is written."""
+        """A consistent view; nothing is written. What was loaded may still be read afterwards: closing ends the
+        transaction without expiring rows, which a rollback would."""
         with self._readers() as session:
             yield session
-            session.rollback()
 
     def close(self) -> None:
         self.engine.dispose()

@@ -235,8 +235,8 @@ def released_editions(session: Session, *, only: Collection[str] | None = None) 
     if only is not None:
         query = query.where(Edition.id.in_(list(only)))
     editions = session.scalars(query).all()
-    renditions = _by_cut(session, Rendition, editions)
-    files = _by_cut(session, RenditionFile, editions)
+    renditions = cuts(session, Rendition, editions)
+    files = cuts(session, RenditionFile, editions)
     return [
         ReleasedEdition(edition, renditions.get(cut, []), files.get(cut, []))
         for edition in editions
@@ -244,8 +244,8 @@ def released_editions(session: Session, *, only: Collection[str] | None = None) 
     ]
 
 
-def _by_cut(session: Session, table: Any, editions: Sequence[Edition]) -> dict[tuple[str, str], list[Any]]:
-    """Rows of a table by (asset, recipe), in the order of :func:`renditions_of` and :func:`files_of`."""
+def cuts(session: Session, table: Any, editions: Sequence[Edition]) -> dict[tuple[str, str], list[Any]]:
+    """Rows of Rendition or RenditionFile by (asset, recipe), in the order of :func:`renditions_of` and :func:`files_of`."""
     order = (
         (Rendition.height, Rendition.profile)
         if table is Rendition

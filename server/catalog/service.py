@@ -144,9 +144,8 @@ def add_edition(
     """A new cut of a programme, a draft. Raises Conflict while another one is still under way."""
     programme = get_programme(session, caller, programme_id)
     _require_contributing(caller, programme)
-    for edition in programme.editions:
-        if edition.state not in (EditionState.RELEASED, EditionState.WITHDRAWN) and not _is_dead_end(edition):
-            raise Conflict(N_("第 %(number)s 版还在办理中"), number=edition.number)
+    if unfinished := _unfinished(programme):
+        raise Conflict(N_("第 %(number)s 版还在办理中"), number=unfinished.number)
     edition = _edition(session, caller, asset_id, number=len(programme.editions) + 1, now=now)
     programme.editions.append(edition)
     session.flush()
@@ -182,7 +181,7 @@ def change_programme(
     """
     programme = get_programme(session, caller, programme_id, lock=True)
     _require_contributing(caller, programme)
-    if any(edition.state not in (*review.EDITABLE, EditionState.WITHDRAWN) for edition in programme.editions):
+    if not _is_changeable(programme):
         raise Conflict(N_("已送审或已通过的节目不能再改；请先退回，或提交新版本"))
     values = _changed_values(session, caller, changes)
     for name, value in values.items():
@@ -263,13 +262,28 @@ def _department_for(session: Session, caller: Caller, department: str | None) ->
     return caller.department
 
 
-def _require_contributing(caller: Caller, programme: Programme) -> None:
-    """The caller may work on this programme: his own, his department's, or in his region as an editor."""
+def may_contribute(caller: Caller, programme: Programme) -> bool:
+    """Whether the caller may work on this programme: his own, his department's, or in his region as an editor."""
     if programme.created_by == caller.id:
-        return
-    if _is_partner_only(caller) and programme.department == caller.department:
-        return
-    caller.require(Action.CATALOG_WITHDRAW, programme.region)
+        return True
+    if _is_partner_only(caller):
+        return programme.department is not None and programme.department == caller.department
+    return caller.can(Action.CATALOG_WITHDRAW, programme.region)
+
+
+def _require_contributing(caller: Caller, programme: Programme) -> None:
+    if not may_contribute(caller, programme):
+        raise Forbidden(N_("这不是您能办理的节目"))
+
+
+def _unfinished(programme: Programme) -> Edition | None:
+    """The edition that must end before a new one begins."""
+    over = (EditionState.RELEASED, EditionState.WITHDRAWN)
+    return next((e for e in programme.editions if e.state not in over and not _is_dead_end(e)), None)
+
+
+def _is_changeable(programme: Programme) -> bool:
+    return all(e.state in (*review.EDITABLE, EditionState.WITHDRAWN) for e in programme.editions)
 
 
 def _is_dead_end(edition: Edition) -> bool:
@@ -497,6 +511,30 @@ def withdraw(
         now=now,
     )
     return edition
+
+
+def moves_on_edition(caller: Caller, edition: Edition) -> list[str]:
+    """What the caller may do with an edition besides reviewing it: submit, withdraw."""
+    state, region = EditionState(edition.state), edition.programme.region
+    moves = []
+    can_submit = caller.can(Action.CATALOG_SUBMIT, region) and may_contribute(caller, edition.programme)
+    if (
+        can_submit
+        and review.next_state(state, review.Move.SUBMIT)
+        and edition.asset.state != AssetState.REFUSED
+    ):
+        moves.append(review.Move.SUBMIT.value)
+    if caller.can(Action.CATALOG_WITHDRAW, region) and review.next_state(state, review.Move.WITHDRAW):
+        moves.append(review.Move.WITHDRAW.value)
+    return moves
+
+
+def moves_on_programme(caller: Caller, programme: Programme) -> list[str]:
+    """What the caller may do with a programme: change, add_edition."""
+    if not may_contribute(caller, programme):
+        return []
+    moves = ["change"] if _is_changeable(programme) else []
+    return [*moves, "add_edition"] if _unfinished(programme) is None else moves
 
 
 def why_not_decide(session: Session, caller: Caller, edition: Edition, stage: Stage) -> review.Bar | None:

@@ -62,6 +62,7 @@ class Action(StrEnum):
     CATALOG_UPLOAD = "catalog.upload"
     CATALOG_SUBMIT = "catalog.submit"
     CATALOG_WITHDRAW = "catalog.withdraw"
+    CATALOG_REVIEW = "catalog.review"
     CATALOG_SETTINGS = "catalog.settings"
     REVIEW_FIRST = "review.first"
     REVIEW_SECOND = "review.second"
@@ -95,6 +96,7 @@ TABLE: dict[Action, frozenset[Role]] = {
     Action.CATALOG_SUBMIT: _CONTRIBUTORS,
     Action.CATALOG_WITHDRAW: _EDITORS,
     Action.CATALOG_SETTINGS: _ADMIN,
+    Action.CATALOG_REVIEW: _REVIEWERS,
     # That no person holds two stages of one edition, and the contributor none, is a rule of the review itself.
     Action.REVIEW_FIRST: frozenset({Role.FIRST_REVIEWER}),
     Action.REVIEW_SECOND: frozenset({Role.SECOND_REVIEWER}),

@@ -141,6 +141,13 @@ def set_password(
     audit.append(session, actor=actor, action="account.password", subject=f"account:{account.id}", now=now)
 
 
+def set_locale(session: Session, caller: Caller, locale: str) -> None:
+    """Keep the language somebody chose."""
+    account = session.get(Account, caller.id)
+    if account is not None:
+        account.locale = locale
+
+
 def caller_of(account: Account) -> Caller:
     """The account as the rules see it."""
     return Caller(
@@ -327,11 +334,13 @@ def session_key(account: Account) -> str:
 
 
 def caller_by_session_key(session: Session, key: str) -> Caller | None:
-    account_id, _, _mark = key.partition(".")
-    account = session.get(Account, account_id)
-    if account is None or not account.is_active or not secrets.compare_digest(session_key(account), key):
+    """Who a session cookie names, unless he is barred or has a new password since."""
+    account_id, _, mark = key.partition(".")
+    account = session.get(Account, account_id) if mark else None
+    if account is None or not account.is_active:
         return None
-    return caller_of(account)
+    is_current = secrets.compare_digest(session_key(account).encode(), key.encode())
+    return caller_of(account) if is_current else None
 
 
 class SqlAuthenticator:

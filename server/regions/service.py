@@ -28,6 +28,10 @@ class Imported:
     added: int
     renamed: int
 
+    def __bool__(self) -> bool:
+        """Whether anything changed."""
+        return bool(self.added or self.renamed)
+
 
 def import_tree(session: Session, path: Path = TREE_FILE) -> Imported:
     """Read a tree (``code,parent,level,name``, gzip or plain) over what is there; reading it again changes nothing.

@@ -1,0 +1,408 @@
+"""JSON of the catalogue: shelves, uploads, programmes, editions and their reviews."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from flask import Blueprint, request
+from msgspec import Meta, Struct
+from spectree import Response
+
+from protocol.documents import Sha256Hex
+from protocol.times import Timestamp, from_text
+from server import clock
+from server.catalog import service, uploads, views
+from server.catalog.models import Stage, Upload
+from server.catalog.service import Changes, Filters, NewProgramme, Rights
+from server.errors import Invalid
+from server.i18n import N_
+from server.identity.rules import Action
+from server.web import Problem, caller, config, database, permit, reading, spec, writing
+
+blueprint = Blueprint("catalog_api", __name__)
+
+Text = Annotated[str, Meta(max_length=20_000)]
+
+
+def _folder() -> Path:
+    return config().uploads
+
+
+# --- shelves ----------------------------------------------------------------------------------------------------------
+class ShelfList(Struct, kw_only=True):
+    items: list[views.ShelfView]
+    next: str | None = None
+
+
+@blueprint.get("/api/v1/sections")
+@permit(Action.CATALOG_VIEW)
+@spec.validate(resp=Response(HTTP_200=ShelfList), tags=["catalogue"])
+def list_sections() -> Any:
+    """The sections 板块, in their order."""
+    with reading() as session:
+        return ShelfList(items=[views.shelf_view(row) for row in service.sections(session)])
+
+
+@blueprint.get("/api/v1/departments")
+@permit(Action.CATALOG_VIEW)
+@spec.validate(resp=Response(HTTP_200=ShelfList), tags=["catalogue"])
+def list_departments() -> Any:
+    """The partner departments 资源单位, in their order."""
+    with reading() as session:
+        return ShelfList(items=[views.shelf_view(row) for row in service.departments(session)])
+
+
+# --- uploads ----------------------------------------------------------------------------------------------------------
+class UploadRequest(Struct, kw_only=True):
+    """``size`` in bytes: what is really sent must come to it."""
+
+    filename: Annotated[str, Meta(max_length=2_000)]
+    size: int
+
+
+class UploadList(Struct, kw_only=True):
+    items: list[views.UploadView]
+    next: str | None = None
+
+
+class UploadQuery(Struct, kw_only=True):
+    filename: str | None = None
+    size: int | None = None
+
+
+class CompleteRequest(Struct, kw_only=True):
+    """``sha256`` of the whole file, where the sender knows it."""
+
+    sha256: Sha256Hex | None = None
+
+
+class CompletedView(views.AssetView, kw_only=True):
+    """``known``: the same bytes were here already."""
+
+    known: bool
+    job: views.JobView
+
+
+def _upload(upload: Upload) -> views.UploadView:
+    return views.upload_view(upload, uploads.part_count(upload.size, upload.part_size))
+
+
+@blueprint.post("/api/v1/uploads")
+@permit(Action.CATALOG_UPLOAD)
+@spec.validate(
+    resp=Response(HTTP_201=views.UploadView, HTTP_413=Problem, HTTP_422=Problem, HTTP_507=Problem),
+    tags=["uploads"],
+)
+def create_upload(json: UploadRequest) -> Any:
+    """Open a resumable upload; then PUT its parts."""
+    with writing() as session:
+        upload = uploads.create(
+            session, caller(), _folder(), filename=json.filename, size=json.size, now=clock.now()
+        )
+        return _upload(upload), 201
+
+
+@blueprint.get("/api/v1/uploads")
+@permit(Action.CATALOG_UPLOAD)
+@spec.validate(resp=Response(HTTP_200=UploadList), tags=["uploads"])
+def list_uploads(query: UploadQuery) -> Any:
+    """One's own unfinished uploads, newest first: what can be resumed."""
+    with reading() as session:
+        found = uploads.open_uploads(session, caller(), filename=query.filename, size=query.size)
+        return UploadList(items=[_upload(upload) for upload in found])
+
+
+@blueprint.get("/api/v1/uploads/<upload_id>")
+@permit(Action.CATALOG_UPLOAD)
+@spec.validate(resp=Response(HTTP_200=views.UploadView, HTTP_404=Problem), tags=["uploads"])
+def get_upload(upload_id: str) -> Any:
+    """How far an upload is: the parts that arrived whole."""
+    with reading() as session:
+        return _upload(uploads.get(session, caller(), upload_id))
+
+
+@blueprint.put("/api/v1/uploads/<upload_id>/parts/<int:number>")
+@permit(Action.CATALOG_UPLOAD)
+@spec.validate(
+    resp=Response(
+        HTTP_200=views.PartView, HTTP_404=Problem, HTTP_409=Problem, HTTP_422=Problem, HTTP_507=Problem
+    ),
+    tags=["uploads"],
+)
+def put_part(upload_id: str, number: int) -> Any:
+    """The raw bytes of one part; sending it again replaces it. The ETag is the part's SHA-256."""
+    who = caller()
+    with writing() as session:
+        span = uploads.begin_part(session, who, _folder(), upload_id, number)
+    etag = uploads.write_part(span, request.stream.read)
+    with writing() as session:
+        part = uploads.record_part(session, who, span, etag)
+    view = views.PartView(number=part.number, size=part.size, etag=part.etag)
+    return view, 200, {"ETag": f'"{etag}"'}
+
+
+@blueprint.post("/api/v1/uploads/<upload_id>/complete")
+@permit(Action.CATALOG_UPLOAD)
+@spec.validate(
+    resp=Response(HTTP_200=CompletedView, HTTP_404=Problem, HTTP_409=Problem, HTTP_422=Problem),
+    tags=["uploads"],
+)
+def complete_upload(upload_id: str, json: CompleteRequest) -> Any:
+    """All parts are there: check them and make the source file of it. Encoding begins at once."""
+    done = uploads.complete(database(), caller(), _folder(), upload_id, sha256=json.sha256, now=clock.now())
+    return CompletedView(
+        **_fields(views.asset_view(done.asset)), job=views.job_view(done.asset), known=done.known
+    )
+
+
+@blueprint.delete("/api/v1/uploads/<upload_id>")
+@permit(Action.CATALOG_UPLOAD)
+@spec.validate(resp=Response("HTTP_204", HTTP_404=Problem, HTTP_409=Problem), tags=["uploads"])
+def abort_upload(upload_id: str) -> Any:
+    """Give an upload up; its bytes are deleted."""
+    with writing() as session:
+        uploads.abort(session, caller(), _folder(), upload_id)
+    return "", 204
+
+
+# --- programmes -------------------------------------------------------------------------------------------------------
+class RightsRequest(Struct, kw_only=True):
+    source: Text = ""
+    licence: Text = ""
+    valid_from: Timestamp | None = None
+    valid_until: Timestamp | None = None
+
+
+class ProgrammeRequest(Struct, kw_only=True):
+    """``section`` and ``department`` by slug or name; ``upload`` (completed) or ``asset`` is the source file."""
+
+    title: Text
+    section: str
+    department: str | None = None
+    region: str | None = None
+    summary: Text = ""
+    upload: str | None = None
+    asset: str | None = None
+    rights: RightsRequest | None = None
+
+
+class ProgrammeChanges(Struct, kw_only=True):
+    """Fields left out stay as they are."""
+
+    title: Text | None = None
+    section: str | None = None
+    department: str | None = None
+    region: str | None = None
+    summary: Text | None = None
+    rights: RightsRequest | None = None
+
+
+class ProgrammeQuery(Struct, kw_only=True):
+    """``state`` is that of the newest edition; ``region`` includes what lies below; ``q`` is a piece of the title."""
+
+    section: str | None = None
+    department: str | None = None
+    region: str | None = None
+    state: str | None = None
+    q: str | None = None
+    mine: bool = False
+    after: str | None = None
+    limit: int = service.PAGE
+
+
+class ProgrammeList(Struct, kw_only=True):
+    items: list[views.ProgrammeSummary]
+    next: str | None
+
+
+class SourceRequest(Struct, kw_only=True):
+    """``upload`` (completed) or ``asset`` is the source file."""
+
+    upload: str | None = None
+    asset: str | None = None
+
+
+@blueprint.post("/api/v1/programmes")
+@permit(Action.CATALOG_UPLOAD)
+@spec.validate(
+    resp=Response(HTTP_201=views.ProgrammeView, HTTP_403=Problem, HTTP_422=Problem), tags=["catalogue"]
+)
+def create_programme(json: ProgrammeRequest) -> Any:
+    """A programme with its first edition, a draft."""
+    who = caller()
+    with writing() as session:
+        new = NewProgramme(
+            title=json.title,
+            section=json.section,
+            department=json.department,
+            region=json.region,
+            summary=json.summary,
+            asset_id=_source(session, json.upload, json.asset),
+            rights=_rights(json.rights) or Rights(),
+        )
+        programme = service.create_programme(session, who, new, now=clock.now())
+        return views.programme_view(session, who, programme), 201
+
+
+@blueprint.get("/api/v1/programmes")
+@permit(Action.CATALOG_VIEW)
+@spec.validate(resp=Response(HTTP_200=ProgrammeList, HTTP_422=Problem), tags=["catalogue"])
+def list_programmes(query: ProgrammeQuery) -> Any:
+    """Programmes one may see, newest first."""
+    filters = Filters(
+        section=query.section,
+        department=query.department,
+        region=query.region,
+        state=query.state,
+        q=query.q,
+        mine=query.mine,
+    )
+    with reading() as session:
+        found, following = service.list_programmes(
+            session, caller(), filters, after=query.after, limit=query.limit
+        )
+        return ProgrammeList(items=views.summaries(session, found), next=following)
+
+
+@blueprint.get("/api/v1/programmes/<programme_id>")
+@permit(Action.CATALOG_VIEW)
+@spec.validate(resp=Response(HTTP_200=views.ProgrammeView, HTTP_404=Problem), tags=["catalogue"])
+def get_programme(programme_id: str) -> Any:
+    """A programme, by its id or an edition's, with editions, renditions, encoding and reviews."""
+    who = caller()
+    with reading() as session:
+        return views.programme_view(session, who, service.get_programme(session, who, programme_id))
+
+
+@blueprint.patch("/api/v1/programmes/<programme_id>")
+@permit(Action.CATALOG_UPLOAD)
+@spec.validate(
+    resp=Response(HTTP_200=views.ProgrammeView, HTTP_404=Problem, HTTP_409=Problem, HTTP_422=Problem),
+    tags=["catalogue"],
+)
+def change_programme(programme_id: str, json: ProgrammeChanges) -> Any:
+    """Change what is said about a programme that nobody reviews yet."""
+    who = caller()
+    changes = Changes(
+        title=json.title,
+        summary=json.summary,
+        section=json.section,
+        department=json.department,
+        region=json.region,
+        rights=_rights(json.rights),
+    )
+    with writing() as session:
+        programme = service.change_programme(session, who, programme_id, changes, now=clock.now())
+        return views.programme_view(session, who, programme)
+
+
+@blueprint.post("/api/v1/programmes/<programme_id>/editions")
+@permit(Action.CATALOG_UPLOAD)
+@spec.validate(
+    resp=Response(HTTP_201=views.EditionView, HTTP_404=Problem, HTTP_409=Problem, HTTP_422=Problem),
+    tags=["catalogue"],
+)
+def add_edition(programme_id: str, json: SourceRequest) -> Any:
+    """A new cut of a programme."""
+    who = caller()
+    with writing() as session:
+        source = _source(session, json.upload, json.asset)
+        edition = service.add_edition(session, who, programme_id, source, now=clock.now())
+        return views.edition_view(session, who, edition), 201
+
+
+def _source(session: Any, upload_id: str | None, asset_id: str | None) -> str:
+    """The source file that an upload became, or the one named. Raises Invalid."""
+    if (upload_id is None) == (asset_id is None):
+        raise Invalid(N_("请给出 upload 或 asset 之一"))
+    if upload_id is None:
+        return str(asset_id)
+    upload = uploads.get(session, caller(), upload_id)
+    if upload.asset_id is None:
+        raise Invalid(N_("“%(file)s”还没有上传完成"), code="upload_open", file=upload.filename)
+    return upload.asset_id
+
+
+def _rights(rights: RightsRequest | None) -> Rights | None:
+    if rights is None:
+        return None
+    return Rights(
+        source=rights.source,
+        licence=rights.licence,
+        valid_from=from_text(rights.valid_from) if rights.valid_from else None,
+        valid_until=from_text(rights.valid_until) if rights.valid_until else None,
+    )
+
+
+# --- editions ---------------------------------------------------------------------------------------------------------
+class ReviewRequest(Struct, kw_only=True):
+    """``approve`` false returns the edition to its contributor; then ``comment`` says why."""
+
+    stage: Stage
+    approve: bool
+    comment: Text = ""
+
+
+class WithdrawRequest(Struct, kw_only=True):
+    reason: Text = ""
+
+
+_MOVED = Response(
+    HTTP_200=views.EditionView, HTTP_403=Problem, HTTP_404=Problem, HTTP_409=Problem, HTTP_422=Problem
+)
+
+
+@blueprint.get("/api/v1/editions/<edition_id>")
+@permit(Action.CATALOG_VIEW)
+@spec.validate(resp=Response(HTTP_200=views.EditionView, HTTP_404=Problem), tags=["catalogue"])
+def get_edition(edition_id: str) -> Any:
+    """An edition, by its id, or the newest one of a programme by the programme's."""
+    who = caller()
+    with reading() as session:
+        return views.edition_view(session, who, service.get_edition(session, who, edition_id))
+
+
+@blueprint.post("/api/v1/editions/<edition_id>/submit")
+@permit(Action.CATALOG_SUBMIT)
+@spec.validate(resp=_MOVED, tags=["review"])
+def submit(edition_id: str) -> Any:
+    """Hand an edition in for review."""
+    who = caller()
+    with writing() as session:
+        edition = service.submit(session, who, edition_id, now=clock.now())
+        return views.edition_view(session, who, edition)
+
+
+@blueprint.post("/api/v1/editions/<edition_id>/reviews")
+@permit(Action.CATALOG_REVIEW)
+@spec.validate(resp=_MOVED, tags=["review"])
+def review(edition_id: str, json: ReviewRequest) -> Any:
+    """Decide at one stage of the three reviews."""
+    who = caller()
+    with writing() as session:
+        decision = service.decide(
+            session,
+            who,
+            edition_id,
+            json.stage,
+            approve=json.approve,
+            comment=json.comment,
+            now=clock.now(),
+        )
+        return views.edition_view(session, who, service.get_edition(session, who, decision.edition_id))
+
+
+@blueprint.post("/api/v1/editions/<edition_id>/withdraw")
+@permit(Action.CATALOG_WITHDRAW)
+@spec.validate(resp=_MOVED, tags=["review"])
+def withdraw(edition_id: str, json: WithdrawRequest) -> Any:
+    """Take an edition out for good."""
+    who = caller()
+    with writing() as session:
+        edition = service.withdraw(session, who, edition_id, reason=json.reason, now=clock.now())
+        return views.edition_view(session, who, edition)
+
+
+def _fields(view: Struct) -> dict[str, Any]:
+    return {name: getattr(view, name) for name in view.__struct_fields__}

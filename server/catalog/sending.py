@@ -1,0 +1,79 @@
+"""Sending a file to a server through the HTTP API: resumes a half-sent one, waits out a restart, checks every part."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from server.client import ApiClient, ApiError, ServerAway
+from server.errors import UsageError
+from server.i18n import N_
+
+RETRY_AFTER_S = (1, 2, 4, 8, 15, 30, 30, 30)
+_TRY_AGAIN = (502, 503, 504)
+
+Progress = Callable[[int, int], None]
+"""Called with bytes the server holds and bytes in all."""
+
+
+def send_file(api: ApiClient, path: Path, progress: Progress = lambda _done, _size: None) -> dict[str, Any]:
+    """Send a file; the completed upload: {"upload": id, "asset": {…}}.
+
+    An unfinished upload of the same name and size is taken up where it stopped; parts whose bytes differ are sent
+    anew. Raises ApiError (the reason in words), ServerAway when the server stays away, UsageError (no such file).
+    """
+    try:
+        size = path.stat().st_size
+        is_file = path.is_file()
+    except OSError as error:
+        raise UsageError(N_("读不了文件 %(file)s"), file=path) from error
+    if not is_file:
+        raise UsageError(N_("%(file)s 不是文件"), file=path)
+    upload = _open(api, path.name, size)
+    whole = hashlib.sha256()
+    here = {part["number"]: part["etag"] for part in upload["parts"]}
+    done = 0
+    for number, data in _parts(path, upload["part_size"]):
+        whole.update(data)
+        if here.get(number) != hashlib.sha256(data).hexdigest():
+            _patiently(lambda n=number, d=data: api.put(f"/api/v1/uploads/{upload['id']}/parts/{n}", d))
+        done += len(data)
+        progress(done, size)
+    asset = _patiently(
+        lambda: api.post(f"/api/v1/uploads/{upload['id']}/complete", {"sha256": whole.hexdigest()})
+    )
+    return {"upload": upload["id"], "asset": asset}
+
+
+def _open(api: ApiClient, filename: str, size: int) -> dict[str, Any]:
+    unfinished = api.get("/api/v1/uploads", filename=filename, size=size)["items"] if size else []
+    if unfinished:
+        found: dict[str, Any] = unfinished[0]
+        return found
+    opened: dict[str, Any] = api.post("/api/v1/uploads", {"filename": filename, "size": size})
+    return opened
+
+
+def _parts(path: Path, part_size: int) -> Iterator[tuple[int, bytes]]:
+    with path.open("rb") as file:
+        number = 1
+        while data := file.read(part_size):
+            yield number, data
+            number += 1
+
+
+def _patiently(call: Callable[[], Any]) -> Any:
+    """Try again while the server is away or overloaded, for two minutes; everything here may be sent twice."""
+    for wait_s in RETRY_AFTER_S:
+        try:
+            return call()
+        except ServerAway:
+            time.sleep(wait_s)
+        except ApiError as error:
+            if error.status not in _TRY_AGAIN:
+                raise
+            time.sleep(wait_s)
+    return call()
