@@ -17,6 +17,7 @@ from importlib import import_module
 from types import ModuleType
 
 import bench
+from bench.processes import Unmeasurable
 
 PREFIX = "bench_"
 
@@ -68,7 +69,11 @@ def main(arguments: list[str]) -> int:
     over = False
     for name in options.names or there:
         module = import_module(f"bench.{PREFIX}{name}")
-        figures = module.run()
+        try:
+            figures = module.run()
+        except Unmeasurable as reason:
+            sys.stderr.write(f"yuanbo bench: {name}: {reason}\n")
+            return 1
         print((as_json if options.json else as_table)(name, module, figures), flush=True)
         over = over or over_limit(module, figures)
     return 1 if over else 0
