@@ -7,10 +7,11 @@ from typing import Any
 from flask import current_app, render_template, request, url_for
 
 from server import web
+from server.console.apidocs import operations_by_tag
 from server.console.navigation import MENU
 from server.identity.rules import ROLE_NAMES, Action
 from server.regions import service as regions
-from server.web import caller, caller_or_none, page_blueprint, permit, reading
+from server.web import caller, caller_or_none, page_blueprint, permit, public, reading
 
 blueprint = page_blueprint("console", __name__)
 
@@ -47,3 +48,10 @@ def home() -> str:
     """What waits for me."""
     caller()
     return render_template("console/home.html")
+
+
+@blueprint.get("/api/docs")
+@public
+def api_docs() -> str:
+    """The API's description, readable."""
+    return render_template("console/apidocs.html", groups=operations_by_tag(web.spec.spec))
