@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 from flask import Blueprint, Flask
@@ -46,7 +47,7 @@ def create_app(config: Config | None = None) -> Flask:
     app.register_blueprint(
         Blueprint("vendor", __name__, static_folder=WEB_PARTS, static_url_path="/static/vendor")
     )
-    _describe(app)
+    web.spec.app = app
     return app
 
 
@@ -58,12 +59,4 @@ def _wire_identity(app: Flask) -> None:
 
 def _blueprints() -> list[Blueprint]:
     modules = [f"server.{room}.api" for room in APIS] + [f"server.{room}.pages" for room in PAGES]
-    return [import_module(name).blueprint for name in modules]
-
-
-def _describe(app: Flask) -> None:
-    """Serve /api/openapi.json; the description itself is public."""
-    before = set(app.view_functions)
-    web.spec.register(app)
-    for endpoint in set(app.view_functions) - before:
-        app.view_functions[endpoint] = web.public(app.view_functions[endpoint])
+    return [import_module(name).blueprint for name in modules if find_spec(name)]

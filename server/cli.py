@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 from server.config import Config, load
@@ -34,7 +35,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     nouns = parser.add_subparsers(dest="noun", required=True, metavar="COMMAND")
     for room in COMMAND_ROOMS:
-        import_module(f"server.{room}.commands").register(nouns)
+        if find_spec(f"server.{room}.commands"):
+            import_module(f"server.{room}.commands").register(nouns)
     return parser
 
 

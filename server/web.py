@@ -105,12 +105,10 @@ spec = SpecTree(
     annotations=True,
     title="Yuanbo 远播",
     version="v1",
-    path="api",
-    filename="openapi.json",
+    path="api-description",  # spectree leaves out routes below its own; ours is served at /api/openapi.json
     mode="strict",
     before=_invalid,
     validation_error_model=Problem,
-    page_templates={},
 )
 
 

@@ -51,7 +51,9 @@ def _operation(document: Mapping[str, Any], path: str, method: str, spec: Mappin
         path=path,
         summary=spec.get("summary", ""),
         description=spec.get("description", ""),
-        parameters=[(p["name"], p.get("in", ""), bool(p.get("required"))) for p in spec.get("parameters", [])],
+        parameters=[
+            (p["name"], p.get("in", ""), bool(p.get("required"))) for p in spec.get("parameters", [])
+        ],
         body=_schema(document, next(iter(content.values()), {}).get("schema")),
         answers=[
             (status, answer.get("description", ""), _answer_schema(document, answer))
