@@ -19,7 +19,7 @@ DRAWN = """async () => {
 def fonts_of_the_machine(page: Page) -> dict[str, list[str]]:
     """{font family: texts drawn with it} for every text that was drawn with a font the page did not bring itself.
 
-    A character that no font has is drawn with one of the machine's fonts too, as an empty box.
+    A text counts for the elements around it too. A character that no font has is drawn with one of the machine's fonts too, as an empty box.
     """
     page.evaluate(DRAWN)
     session = page.context.new_cdp_session(page)
