@@ -29,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         stream=sys.stderr,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
+    logging.getLogger("tuf").setLevel(logging.WARNING)
     try:
         code: int = options.command(options)
         return code

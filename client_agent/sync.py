@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 REFRESH_DEADLINE_S = 900.0
 MAX_TIMESTAMP = 16 * 1024
 LONGEST_RETRY_S = 900.0
+LAG_MS = 15 * 60 * 1000
+"""How far behind a relay may be before it is flagged and asked last."""
 
 
 class Refreshed(StrEnum):
@@ -149,10 +151,17 @@ class Syncer:
                 return source, digest
             if version is None:
                 sources.blame(source, Blame.WRONG_BYTES, f"timestamp.json: HTTP {answer.status}")
-            else:
-                # Most likely it lags. Keys may also have changed after a theft, and then numbers start low.
-                behind = behind or (source, digest)
+                continue
+            if self._newest_is_old():
+                sources.blame(source, Blame.STALE, f"timestamp {version}, {known} is known")
+            # Most likely it lags. Keys may also have changed after a theft, and then numbers start low.
+            behind = behind or (source, digest)
         return behind
+
+    def _newest_is_old(self) -> bool:
+        """Whether the newest state is known for so long that who does not have it lags."""
+        refreshed_ms = int(self._agent.database.setting("refreshed_ms", "0"))
+        return self._agent.clock.now_ms()[0] - refreshed_ms >= LAG_MS
 
     def _verify(self, source: str, stop: Callable[[], bool]) -> tuple[Refreshed, dict[str, Any]]:
         command = [sys.executable, "-m", "client_agent", "_refresh", "--first", source]
