@@ -29,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         stream=sys.stderr,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
+    logging.getLogger("tuf").setLevel(logging.WARNING)
     try:
         code: int = options.command(options)
         return code
@@ -65,7 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     _command(commands, "status", _status, "已存、已验证、能否播出 / what is stored, verified and ready")
     _command(commands, "doctor", _doctor, "说明哪里不对、怎么办 / what is wrong and what to do about it")
-    _command(commands, "_refresh", _refresh, None)
+    child = _command(commands, "_refresh", _refresh, None)
+    child.add_argument("--first", default=None)
     return parser
 
 
@@ -166,8 +168,8 @@ def _doctor(options: argparse.Namespace) -> int:
 def _refresh(options: argparse.Namespace) -> int:
     """The child process of a pass: the only place where tuf is loaded. Prints a RefreshSummary as JSON."""
     from client_agent.agent import open_agent
-    from client_agent.trust import refresh
+    from client_agent.refresh import refresh
 
     with open_agent(options.data) as agent:
-        _print_json(refresh(agent).as_json())
+        _print_json(refresh(agent, options.first).as_json())
     return 0

@@ -109,7 +109,7 @@ def _words_of_refusal(status: int, body: bytes) -> str:
         words = [str(problem[name]) for name in ("title", "detail") if problem.get(name)]
     except (ValueError, AttributeError, TypeError, RecursionError):
         words = []
-    said = " — ".join(" ".join(words).split("\n")) if words else ""
+    said = " — ".join(words)
     return (
         f"平台拒绝了注册 / the province refused the enrolment ({status}){': ' + said[:300] if said else ''}"
     )

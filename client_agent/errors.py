@@ -66,8 +66,20 @@ class RefreshFailed(AgentError):
     """没有来源给出可验证的发布 / no source gave a publication that could be verified"""
 
 
-class RolledBack(RefreshFailed):
+class NotVerified(AgentError):
+    """签名或哈希不符 / signatures or hashes do not fit"""
+
+
+class RolledBack(NotVerified):
     """来源给出的内容比已验证过的更旧 / a source offered something older than what was verified before"""
+
+
+class Expired(NotVerified):
+    """签名已过有效期 / signed, but past its expiry"""
+
+
+class Withheld(AgentError):
+    """已签名的内容没有来源可取 / verified metadata names it, but no source gave it"""
 
 
 # --- the store ----------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from client_agent.database import Database
+from client_agent.planner import Airing
 from client_agent.store import Store
 from protocol import names
 from protocol.batch import ClockState
@@ -109,17 +110,6 @@ class OnAir:
     @property
     def manifest(self) -> ReleaseManifest | None:
         return self.play.manifest if self.play else None
-
-
-@dataclass(frozen=True)
-class Airing:
-    """A release and when it is first on air in the time asked about."""
-
-    release: str
-    starts_ms: int
-    ends_ms: int
-    required: bool
-    source: Source
 
 
 @dataclass(frozen=True)
@@ -308,8 +298,9 @@ class Guide:
                 starts, known = item.starts_ms, first.get(item.release)
                 if known is None or starts < known.starts_ms:
                     required = item.required or (known is not None and known.required)
+                    filler = item.source is Source.FILLER
                     first[item.release] = Airing(
-                        item.release, starts, starts + item.duration_ms, required, item.source
+                        item.release, starts, starts + item.duration_ms, required, filler
                     )
         return sorted(first.values(), key=lambda airing: (airing.starts_ms, airing.release))
 

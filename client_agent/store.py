@@ -103,6 +103,16 @@ class Store:
         """Names of all complete files."""
         return frozenset(row[0] for row in self._database.rows("SELECT sha256 FROM files WHERE complete = 1"))
 
+    def holdings(self, keep: Collection[str]) -> tuple[frozenset[str], frozenset[str], int]:
+        """(complete files, files begun, bytes of files that are not in ``keep`` and could be evicted)."""
+        complete: set[str] = set()
+        begun: set[str] = set()
+        evictable = 0
+        for sha256, length, is_complete in self._database.rows("SELECT sha256, length, complete FROM files"):
+            (complete if is_complete else begun).add(sha256)
+            evictable += 0 if sha256 in keep else length
+        return frozenset(complete), frozenset(begun), evictable
+
     def open(self, sha256: str) -> VerifiedFile:
         """A complete file, to be read with every piece checked. Raises NotStored."""
         row = self.row(sha256)
@@ -130,8 +140,7 @@ class Store:
         with self._lock:
             row = self.row(name.sha256)
             if row is not None and (row.length, row.pieces_root) == (name.length, name.pieces_root):
-                if not self._has_layer(row):
-                    _write_durably(self._paths.layers / name.pieces_root, layer)
+                _write_durably(self._paths.layers / name.pieces_root, layer)
                 return row
             if row is not None:
                 self.remove(name.sha256)
@@ -145,6 +154,13 @@ class Store:
             if not leaves:
                 self.finish(name.sha256)
             return StoredFile(name.sha256, name.length, name.pieces_root, bits, False, "")
+
+    def begun(self, name: FileName) -> StoredFile | None:
+        """The file as it stands, if it was begun under this very name and its layer is still good."""
+        row = self.row(name.sha256)
+        if row is None or (row.length, row.pieces_root) != (name.length, name.pieces_root):
+            return None
+        return row if self._has_layer(row) else None
 
     def _reserve(self, name: FileName, layer: bytes) -> None:
         """Layer and room for the file on disk, before any row speaks of them."""

@@ -63,7 +63,7 @@ def receive_batch() -> Response:
         answer = ingest.receive(database(), receipt_private(config()), data, now=clock.now())
     except OperationalError:
         return _busy()
-    return _forked(answer.receipt) if answer.fork else Response(answer.receipt, mimetype=OCTETS)
+    return Response(answer.receipt, status=409 if answer.fork else 200, mimetype=OCTETS)
 
 
 @blueprint.post("/api/v1/batches/marks")
@@ -102,22 +102,6 @@ def _body(cap: int) -> bytes:
     if len(data) > cap:
         raise too_large
     return data
-
-
-def _forked(receipt: bytes) -> Response:
-    response = jsonify(
-        {
-            "type": "about:blank",
-            "title": "fork",
-            "status": 409,
-            "detail": "another process goes on with this epoch: begin a new one",
-            "code": "fork",
-            "receipt": receipt.decode(),
-        }
-    )
-    response.status_code = 409
-    response.content_type = "application/problem+json"
-    return response
 
 
 def _busy() -> Response:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, null, select, update
 from sqlalchemy.orm import Session
 
 from protocol.batch import Attendance, Fault, Gap, Health, Record, Viewing
@@ -47,17 +47,42 @@ def add(session: Session, source: Source, lines: Iterable[Line], *, now: datetim
         session.execute(insert(table), values)
 
 
-def held_digests(session: Session, terminal_id: str, epoch: str, within: Range) -> dict[int, str]:
-    """Number → digest of the facts of an epoch, first to last number included."""
-    found: dict[int, str] = {}
+@dataclass(frozen=True)
+class Held:
+    """What a fact says of its record: the digest, and the session it tells of where it tells of one."""
+
+    digest: str
+    session: str | None
+
+
+def held(session: Session, terminal_id: str, epoch: str, within: Range) -> dict[int, Held]:
+    """The facts of an epoch by number, first to last number included."""
+    found: dict[int, Held] = {}
     for table in TABLES.values():
+        told = table.session if issubclass(table, (ViewingFact, AttendanceFact)) else null()
         rows = session.execute(
-            select(table.seq, table.digest).where(
+            select(table.seq, table.digest, told).where(
                 table.terminal_id == terminal_id, table.epoch == epoch, table.seq.between(*within)
             )
         )
-        found.update({seq: digest for seq, digest in rows})
+        found.update({seq: Held(digest, told_of) for seq, digest, told_of in rows})
     return found
+
+
+def lengthen(session: Session, source: Source, line: Line, *, now: datetime) -> None:
+    """The same session told of again, under the same number: keep whichever telling is the longer."""
+    if not isinstance(line.record, Viewing):
+        return
+    session.execute(
+        update(ViewingFact)
+        .where(
+            ViewingFact.terminal_id == source.terminal_id,
+            ViewingFact.epoch == source.epoch,
+            ViewingFact.seq == line.seq,
+            ViewingFact.played_ms < line.record.played_ms,
+        )
+        .values(_row(source, line, now))
+    )
 
 
 def span_after(session: Session, terminal_id: str, epoch: str, after: int) -> Span | None:

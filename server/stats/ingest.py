@@ -3,25 +3,28 @@
 ``receive`` answers a batch, ``marks`` a terminal's question what is held. Answers, all in one form for HTTP and stick:
 
 - 200: a receipt, two lines (JSON, signature), ``application/octet-stream``. Its ``epochs`` hold the batch's epoch:
-  everything up to ``hwm`` but for ``missing`` is held here. Numbers that the terminal reported as dropped (gap
-  records) are not called missing. ``missing`` names at most 500 spans; ask again after filling them.
-  ``set_aside`` lists records kept raw because they could not be understood; they count as held. ``seq`` 0 stands for
-  a whole batch whose body could not be read, or for a line without a number.
-- 409: problem details with ``code`` "fork" and ``receipt``, the text of a signed receipt (two lines) over the same
-  request. Some numbers of the batch are held here with *other content*: two processes go on with one epoch (a
-  virtual machine's snapshot; a disk alone cannot do it). Nothing of the batch became a fact. ``set_aside`` names every
-  record concerned, reason "fork": those that differ and those that were new. Each is kept here raw, yet it is **not
-  acknowledged**. The terminal begins a new epoch (``prev`` = this epoch, up to the lowest number named, exclusive),
-  gives the named records and every unacknowledged one above the lowest named new numbers there, and sends those.
-  Records that the receipt does not name keep their numbers. The same batch again gets the same answer.
+  everything up to ``hwm`` but for ``missing`` is held here. In answer to a batch ``hwm`` is never above the batch's
+  last number, whatever else is held: a receipt acknowledges what its sender sent. Numbers that the terminal reported
+  as dropped (gap records) are not called missing. ``set_aside`` lists records kept raw because they could not be
+  understood; they count as held. Its ``seq`` is 0 for a batch whose whole body could not be read, and for a line
+  without a number.
+- 409: fork, and again a signed receipt in the same form. Some numbers of the batch are held here with *other
+  content*: two processes go on with one epoch (a virtual machine's snapshot; a disk alone cannot do it). Nothing of
+  the batch became a fact. ``epochs`` holds the state of the history that both share: ``hwm`` is the number before the
+  first that differs. The terminal begins a new epoch (after this one, that ``hwm``), gives every unacknowledged record
+  above it a new number there, and sends those. ``set_aside`` names the records of this batch concerned, reason
+  "fork"; they are kept here raw, yet not acknowledged. The same batch again gets the same answer.
 - 401 (``unknown_terminal``: no such terminal, or not its signature), 403 (``revoked``), 413 and 422 (``malformed``:
   damaged on the way, or no batch), 429 and 503 with Retry-After: problem details; nothing changed here, the terminal
   keeps everything and comes again.
 
-What a terminal may conclude: a receipt acknowledges the numbers of *the batch it answers*, as far as its marks say
-they are held. For every other number, marks only lower: what was held and is not any more (a restored server) is sent
-again, but a number that this process never got a receipt for is sent, whatever the mark. Else the records of a cloned
-machine would count as held because the other one's, under the same numbers, are.
+``marks`` answers with what is held of each epoch asked about. A terminal follows these marks *down* only: what it had
+a receipt for and is not held any more (a restored server) is sent again. What it has no receipt for is sent whatever
+the marks say, else the records of a cloned machine would count as held because the other one's, under the same
+numbers, are.
+
+One number may hold one session told of twice, by a disk that was restored in the middle of it: it is the same record,
+and the longer telling stays.
 
 A restored or cloned *disk* gets 200: its new epoch is held beside the old one; what it means is judged in forks.py.
 """
@@ -69,8 +72,8 @@ from server.stats.records import LARGEST, BadLine, Line, sort_lines
 
 log = logging.getLogger(__name__)
 
-MAX_MISSING = 500
-"""Spans of missing numbers named in one receipt."""
+MAX_MISSING = 200
+"""Spans of missing numbers named of one epoch."""
 MAX_EPOCHS_ASKED = 1_000
 
 
@@ -170,25 +173,30 @@ def _take_in(session: Session, batch: SignedBatch, content: _Content, now: datet
     epoch, is_new = _epoch(session, batch, now)
     received: list[Range] = [(first, last) for first, last in epoch.ranges]
     fresh = [line for line in content.lines if not ranges.contains(received, line.seq)]
-    differing, healed = _compare_held(session, epoch, received, content.lines)
-    if differing:
+    known = [line for line in content.lines if ranges.contains(received, line.seq)]
+    seen = _compare(session, epoch, known)
+    if seen.differing:
+        common = seen.differing[0].seq - 1
         terminal.disputed_at = terminal.disputed_at or now
-        _dispute(epoch, differing[0].seq - 1)
-        set_aside = _refuse_fork(session, epoch, sorted([*differing, *fresh], key=lambda line: line.seq), now)
-        return _Taken(_state(session, epoch), set_aside, fork=True)
+        _dispute(epoch, common)
+        set_aside = _refuse_fork(session, epoch, [line for line in content.lines if line.seq > common], now)
+        return _Taken(_state(session, epoch, common), set_aside, fork=True)
     set_aside = _keep_raw(session, epoch, content.bad, now)
     source = Source(terminal.id, station.id, station.region, epoch.epoch, str(header.clock_state))
-    facts.add(session, source, [*fresh, *healed], now=now)
+    added = [*fresh, *seen.healed]
+    facts.add(session, source, added, now=now)
+    for line in seen.retold:
+        facts.lengthen(session, source, line, now=now)
     grown = ranges.union(received, ranges.of_numbers(line.seq for line in fresh), _spans(content.bad))
     if grown != received:
         _advance(epoch, grown, batch, now)
         terminal.last_seen_at = now
-    if fresh or healed:
-        _widen(epoch, [*fresh, *healed], header.clock_state, now)
+    if added:
+        _widen(epoch, added, header.clock_state, now)
         _note_health(terminal, fresh)
         _judge(session, terminal, epoch, is_new, now)
     session.flush()
-    return _Taken(_state(session, epoch), set_aside, fork=False)
+    return _Taken(_state(session, epoch, header.last), set_aside, fork=False)
 
 
 def _lock(session: Session, terminal_id: str) -> tuple[Terminal, Station]:
@@ -219,19 +227,30 @@ def _epoch(session: Session, batch: SignedBatch, now: datetime) -> tuple[ReportE
     return epoch, True
 
 
-def _compare_held(
-    session: Session, epoch: ReportEpoch, received: Sequence[Range], lines: Sequence[Line]
-) -> tuple[list[Line], list[Line]]:
-    """Of the lines whose number was received before: those that differ from the fact held, and those that were set
-    aside then and can be understood now."""
-    known = [line for line in lines if ranges.contains(received, line.seq)]
+@dataclass(frozen=True)
+class _Seen:
+    """Lines whose number was received before, in order: what differs from the fact held, what was set aside then and
+    can be understood now, what tells of the same session in other words."""
+
+    differing: list[Line]
+    healed: list[Line]
+    retold: list[Line]
+
+
+def _compare(session: Session, epoch: ReportEpoch, known: Sequence[Line]) -> _Seen:
+    seen = _Seen([], [], [])
     if not known:
-        return [], []
-    span = (min(line.seq for line in known), max(line.seq for line in known))
-    held = facts.held_digests(session, epoch.terminal_id, epoch.epoch, span)
-    differing = [line for line in known if line.seq in held and held[line.seq] != line.digest]
-    healed = [line for line in known if line.seq not in held]
-    return differing, healed
+        return seen
+    within = (min(line.seq for line in known), max(line.seq for line in known))
+    held = facts.held(session, epoch.terminal_id, epoch.epoch, within)
+    for line in sorted(known, key=lambda line: line.seq):
+        fact = held.get(line.seq)
+        if fact is None:
+            seen.healed.append(line)
+        elif fact.digest != line.digest:
+            same = fact.session is not None and fact.session == getattr(line.record, "session", None)
+            (seen.retold if same else seen.differing).append(line)
+    return seen
 
 
 def _advance(epoch: ReportEpoch, grown: Sequence[Range], batch: SignedBatch, now: datetime) -> None:
@@ -246,10 +265,19 @@ def _spans(bad: Sequence[BadLine]) -> list[Range]:
     return [(line.first, line.last) for line in bad if line.first <= line.last]
 
 
-def _state(session: Session, epoch: ReportEpoch) -> EpochState:
+def _state(session: Session, epoch: ReportEpoch, upto: int) -> EpochState:
+    """What is held of an epoch, as far as ``upto``. Where there are too many holes to name, less far: a receipt
+    that leaves out a hole would acknowledge what is not here."""
     received: list[Range] = [(first, last) for first, last in epoch.ranges]
-    lacking = ranges.missing(received, facts.dropped(session, epoch.terminal_id, epoch.epoch))
-    return EpochState(hwm=epoch.hwm, head=epoch.head_hash, missing=lacking[:MAX_MISSING])
+    hwm = min(epoch.hwm, upto)
+    lacking = [
+        (first, min(last, hwm))
+        for first, last in ranges.missing(received, facts.dropped(session, epoch.terminal_id, epoch.epoch))
+        if first <= hwm
+    ]
+    if len(lacking) > MAX_MISSING:
+        hwm = lacking[MAX_MISSING][0] - 1
+    return EpochState(hwm=hwm, head=epoch.head_hash, missing=lacking[:MAX_MISSING])
 
 
 # --- what could not be taken in ----------------------------------------------------------------------------------------
@@ -386,4 +414,4 @@ def _check_epochs(asked: MarksRequest) -> None:
 
 def _held(session: Session, terminal_id: str, name: str) -> EpochState:
     epoch = session.get(ReportEpoch, (terminal_id, name))
-    return _state(session, epoch) if epoch else EpochState(hwm=0, head=GENESIS_HASH)
+    return _state(session, epoch, epoch.hwm) if epoch else EpochState(hwm=0, head=GENESIS_HASH)

@@ -136,38 +136,36 @@ class Device:
         )
         return wire.write_signed(request, self.private)
 
-    def hear(self, receipt: Receipt, sent: bytes | None = None) -> bool:
-        """Follow the marks: up for the numbers of the batch that is answered, for all others only down.
+    def hear(self, receipt: Receipt, sent: bytes) -> bool:
+        """A receipt acknowledges numbers of the batch it answers, nothing else.
 
         True when the province's incarnation changed and marks should be asked for.
         """
-        header = wire.read_batch(sent).header if sent else None
-        for name, state in receipt.epochs.items():
-            epoch = self.disk.epochs.get(name)
-            if epoch is None:
-                continue
-            lacking = {number for first, last in state.missing for number in range(first, last + 1)}
-            there = {number for number in epoch.records if number <= state.hwm} - lacking
-            carried = set(range(header.first, header.last + 1)) if header and header.epoch == name else set()
-            epoch.held = there & (epoch.held | carried)
-            epoch.head = state.head
+        header = wire.read_batch(sent).header
+        epoch = self.disk.epochs[header.epoch]
+        carried = set(range(header.first, header.last + 1)) & set(epoch.records)
+        epoch.held |= carried & _covered(receipt.epochs[header.epoch])
+        epoch.head = receipt.epochs[header.epoch].head
         changed = self.disk.incarnation not in (None, receipt.incarnation)
         self.disk.incarnation = receipt.incarnation
         return changed
 
-    def hear_fork(self, receipt: Receipt, sent: bytes) -> None:
-        """Begin a new epoch and give the records concerned new numbers there."""
-        self.hear(receipt, sent)
-        name = receipt.set_aside[0].epoch
+    def hear_marks(self, receipt: Receipt) -> None:
+        """Follow the province's marks down: what it does not hold any more is sent again."""
+        self.disk.incarnation = receipt.incarnation
+        for name, state in receipt.epochs.items():
+            self.disk.epochs[name].held &= _covered(state)
+            self.disk.epochs[name].head = state.head
+
+    def hear_fork(self, receipt: Receipt) -> None:
+        """Begin a new epoch and give what is not common history new numbers there."""
+        ((name, common),) = receipt.epochs.items()
         old = self.disk.epochs[name]
-        named = {entry.seq for entry in receipt.set_aside if entry.reason == "fork"}
-        lowest = min(named)
-        moving = sorted(n for n in old.records if n in named or (n > lowest and n not in old.held))
-        self._begin(name, lowest - 1)
+        moving = sorted(number for number in old.records if number > common.hwm and number not in old.held)
+        self._begin(name, common.hwm)
         fresh = self.disk.epochs[self.epoch]
         for number, old_number in enumerate(moving, start=1):
             fresh.records[number] = msgspec.structs.replace(old.records.pop(old_number), seq=number)
-            old.held.discard(old_number)
 
 
 @dataclass
@@ -204,14 +202,14 @@ class Line:
             return True
         receipt = wire.read_receipt(answer, request=data, trusted=self.trusted)
         if fork:
-            device.hear_fork(receipt, data)
+            device.hear_fork(receipt)
         elif device.hear(receipt, data):
             self.ask_marks(device)
         return True
 
     def ask_marks(self, device: Device) -> None:
         request = device.marks_request()
-        device.hear(wire.read_receipt(self.ask(request), request=request, trusted=self.trusted))
+        device.hear_marks(wire.read_receipt(self.ask(request), request=request, trusted=self.trusted))
 
     def release(self) -> None:
         """Deliver what was held back, in any order; nobody hears the answers."""
@@ -225,9 +223,15 @@ class Line:
         self.release()
         quiet = Line(self.world, self.send, self.ask, self.trusted)
         for _ in range(2_000):
-            if not any([quiet.report(device) for device in devices]):
+            had_some = [quiet.report(device) for device in devices]
+            if not any(had_some):
                 return
         raise AssertionError("reports never come to an end")
+
+
+def _covered(state: wire.EpochState) -> set[int]:
+    lacking = {number for first, last in state.missing for number in range(first, last + 1)}
+    return set(range(1, state.hwm + 1)) - lacking
 
 
 # --- records --------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from fontTools.ttLib import TTFont
 from PIL import Image, ImageDraw, ImageFont
 
 from server.fonts import font_path
+from tests.glyphs import fonts_of_the_machine
 from tools.fontfaces import STYLE_SHEET, characters_in, css_ranges
 
 RARE_IN_VILLAGE_NAMES = "䌷咇哱圐坥堼峧崶杴泜溹澬磂窎舠蔄虸蚄蹅鄚酄鶖"
@@ -72,6 +73,18 @@ def served_fonts():
 
 
 @pytest.mark.browser
+def test_a_text_drawn_with_a_font_of_the_machine_is_found(page, served_fonts):
+    page.goto(f"{served_fonts}/LICENSE.txt")
+    page.set_content(
+        f"<link rel=stylesheet href='{served_fonts}/noto-sans-sc.css'>"
+        "<p style='font-family: \"Noto Sans SC\"'>好</p><p style='font-family: serif'>不好</p>"
+    )
+    (texts,) = fonts_of_the_machine(page).values()
+    assert '<p style="font-family: serif">不好</p>' in texts
+    assert not any(text.endswith(">好</p>") for text in texts)
+
+
+@pytest.mark.browser
 def test_a_page_loads_only_the_pieces_it_needs_and_shows_no_missing_glyph(page, served_fonts):
     asked: list[str] = []
     page.on("request", lambda request: asked.append(Path(request.url).name))
@@ -80,6 +93,7 @@ def test_a_page_loads_only_the_pieces_it_needs_and_shows_no_missing_glyph(page, 
         f"<link rel=stylesheet href='{served_fonts}/noto-sans-sc.css'>"
         f"<body style='font-family: \"Noto Sans SC\"'>农村安全用电 {RARE_IN_VILLAGE_NAMES}</body>"
     )
+    assert fonts_of_the_machine(page) == {}
     page.wait_for_function(
         "document.fonts.status == 'loaded' && document.fonts.check('16px \"Noto Sans SC\"', '鄚农')"
     )
