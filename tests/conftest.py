@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tools import translations
 from tools.postgres import CannotStart, Cluster
 
 if TYPE_CHECKING:
@@ -40,6 +41,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--full", action="store_true", help="also run what is too long for every run (marker: full)"
     )
+
+
+def pytest_sessionstart() -> None:
+    """The catalogues that gettext reads are those of the source, also when pytest is started without ./yuanbo."""
+    translations.compile_stale()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -24,6 +24,8 @@ ROOT = Path(__file__).resolve().parent.parent
 SIDES = ("server", "client_agent")
 LANGUAGES = ("en",)
 
+HEADER = "# Texts of Yuanbo 远播: the source texts are Chinese. `./yuanbo check --fix` adds new ones and drops old ones."
+DATES_AND_NAMES = r'^"(POT-Creation-Date|PO-Revision-Date|Generated-By|Last-Translator|Language-Team|Project-Id|Report-Msgid).*\n'
 CHINESE = re.compile(r"[\u3400-\u9fff]")
 MARKERS = frozenset({"_", "N_", "gettext", "lazy_gettext", "_l"})
 PLURAL_MARKERS = frozenset({"ngettext", "lazy_ngettext"})
@@ -137,17 +139,13 @@ def update(side: str, language: str) -> None:
     have = load(path)
     have.update(wanted, no_fuzzy_matching=True)
     have.obsolete.clear()
+    have.header_comment, have.fuzzy = HEADER, False
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".po.part")
     with beside.open("wb") as file:
         write_po(file, have, width=110, omit_header=False, sort_output=True, no_location=True)
     # The header's dates would make every update a change.
-    text = re.sub(
-        r'^"(POT-Creation-Date|PO-Revision-Date|Generated-By|Last-Translator|Language-Team).*\n',
-        "",
-        beside.read_text("utf-8"),
-        flags=re.MULTILINE,
-    )
+    text = re.sub(DATES_AND_NAMES, "", beside.read_text("utf-8"), flags=re.MULTILINE)
     beside.write_text(text, "utf-8")
     beside.replace(path)
 
@@ -160,12 +158,19 @@ def compile_catalogue(source: Path) -> None:
     beside.replace(source.with_suffix(".mo"))
 
 
+def compile_stale() -> None:
+    """Compile every catalogue that is newer than its compiled form."""
+    for source in sorted(
+        path for side in SIDES for path in ROOT.glob(f"{side}/translations/*/LC_MESSAGES/*.po")
+    ):
+        compiled = source.with_suffix(".mo")
+        if not compiled.exists() or compiled.stat().st_mtime < source.stat().st_mtime:
+            compile_catalogue(source)
+
+
 def main(arguments: list[str]) -> int:
     if arguments == ["compile"]:
-        for source in sorted(
-            path for side in SIDES for path in ROOT.glob(f"{side}/translations/*/LC_MESSAGES/*.po")
-        ):
-            compile_catalogue(source)
+        compile_stale()
     elif arguments == ["update"]:
         for side in SIDES:
             for language in LANGUAGES:
