@@ -25,7 +25,7 @@ def receipt_private(config: Config) -> bytes:
     try:
         found = path.read_bytes()
     except FileNotFoundError:
-        _make(path)
+        make_secret_file(path, keys.new_private_key())
         found = path.read_bytes()
     if len(found) != _LENGTH:
         raise ValueError(f"{path} holds no receipt key")
@@ -37,12 +37,12 @@ def receipt_public(config: Config) -> str:
     return keys.public_text(receipt_private(config))
 
 
-def _make(path: Path) -> None:
-    """Write beside, then link: the first maker wins, and nobody reads a file half written."""
+def make_secret_file(path: Path, data: bytes) -> None:
+    """Write a file (0600) unless it is there: the first maker wins, and nobody reads a file half written."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     with os.fdopen(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-        file.write(keys.new_private_key())
+        file.write(data)
         file.flush()
         os.fsync(file.fileno())
     try:

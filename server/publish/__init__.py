@@ -1,1 +1,1 @@
-"""Release manifests, the signed repository and its publications."""
+"""The catalogue and the schedule as signed documents: building, signing, publishing, recall."""
