@@ -69,7 +69,9 @@ def _days(valid: int, renew_under: int) -> tuple[timedelta, timedelta]:
     return timedelta(days=valid), timedelta(days=renew_under)
 
 
-def _officers(name: str, kind: Kind, span: tuple[timedelta, timedelta], path: str, threshold: int = 2) -> RoleRule:
+def _officers(
+    name: str, kind: Kind, span: tuple[timedelta, timedelta], path: str, threshold: int = 2
+) -> RoleRule:
     return RoleRule(name, kind, _POLICY_OR_OFFICERS, threshold, *span, (path,) if path else ())
 
 
@@ -85,7 +87,9 @@ TOP_RULES = {
         RoleRule(ROOT, Kind.TOP, OFFLINE, 2, *_days(365, 183)),
         RoleRule(TARGETS, Kind.TOP, OFFLINE, 2, *_days(365, 183)),
         RoleRule(SNAPSHOT, Kind.TOP, (SNAPSHOT,), 1, *_days(14, 7)),
-        RoleRule(TIMESTAMP, Kind.TOP, (TIMESTAMP,), 1, timedelta(days=3), timedelta(days=3) - TIMESTAMP_EVERY),
+        RoleRule(
+            TIMESTAMP, Kind.TOP, (TIMESTAMP,), 1, timedelta(days=3), timedelta(days=3) - TIMESTAMP_EVERY
+        ),
     )
 }
 

@@ -15,8 +15,8 @@ from securesystemslib.signer import Signature, SSlibKey
 from tuf.api.metadata import (
     DelegatedRole,
     Delegations,
-    MetaFile,
     Metadata,
+    MetaFile,
     Role,
     Root,
     Signed,
@@ -37,7 +37,6 @@ from server.publish.rules import (
     SNAPSHOT,
     TIMESTAMP,
     TOP_RULES,
-    RoleRule,
     rule_of,
 )
 
@@ -97,7 +96,8 @@ def root(keys: Mapping[str, PublicKey], *, version: int, now: datetime) -> Unsig
     """The root of trust: keys and thresholds of the four top-level roles."""
     by_name = {name: tuf_key(keys[name]) for rule in TOP_RULES.values() for name in rule.keys}
     roles = {
-        name: Role([by_name[key].keyid for key in rule.keys], rule.threshold) for name, rule in TOP_RULES.items()
+        name: Role([by_name[key].keyid for key in rule.keys], rule.threshold)
+        for name, rule in TOP_RULES.items()
     }
     signed = Root(
         version=version,
@@ -163,5 +163,3 @@ def timestamp(of: RoleFile, *, version: int, now: datetime) -> Unsigned:
 def meta_file(of: RoleFile) -> MetaFile:
     """How a role's file is named one level up: version, length and hash."""
     return MetaFile.from_data(of.version, of.data, ["sha256"])
-
-

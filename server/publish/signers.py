@@ -1,0 +1,383 @@
+"""The signers: each holds one key and looks for itself before it signs.
+
+They run inside the publisher for now, as objects that share nothing: what the publisher says is checked against the
+audit chain, the media, the signed catalogue and the signer's own memory. A signer signs the bytes it was shown,
+which are canonical JSON as TUF defines it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+
+import msgspec
+
+from protocol import names
+from protocol.documents import (
+    Emergency,
+    Frame,
+    LocalDocument,
+    Network,
+    Recall,
+    ReleaseManifest,
+    decode,
+)
+from protocol.errors import MalformedDocument
+from protocol.regions import city_of, lineage
+from protocol.times import from_text
+from server.db import Database
+from server.i18n import N_
+from server.identity import audit
+from server.publish.evidence import (
+    History,
+    Refused,
+    media_problem,
+    review_problem,
+    signed_by,
+    targets_of,
+)
+from server.publish.keys import PrivateKey, PublicKey
+from server.publish.rules import role_of_target
+from server.publish.scope import (
+    Catalogue,
+    Problem,
+    emergency_problems,
+    frame_problems,
+    local_problems,
+    recall_problems,
+)
+from server.readplane import write_whole
+from server.storage import Store
+
+Document = Frame | LocalDocument | Recall | Emergency | Network
+_NOT_EXAMINED = N_("签名者没有审查过：%(target)s")
+
+
+def kind_of(target: str) -> type[Document]:
+    """What a target's bytes are. Raises KeyError for a name that nobody may use."""
+    by_role: dict[str, type[Document]] = {
+        names.FRAME: Frame,
+        names.RECALL: Recall,
+        names.EMERGENCY: Emergency,
+        names.NETWORK: Network,
+    }
+    role = role_of_target(target)
+    return LocalDocument if role.startswith("local-") else by_role[role]
+
+
+# --- what every signer is -----------------------------------------------------------------------------------------
+class PlainSigner:
+    """A key that signs what it is shown. For roles whose people look at the bytes themselves."""
+
+    def __init__(self, key: PrivateKey) -> None:
+        self._key = key
+
+    @property
+    def public(self) -> PublicKey:
+        return self._key.public
+
+    def sign(self, payload: bytes) -> str:
+        """The signature, hex."""
+        return self._key.sign(payload)
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a publisher lays before the signers of documents.
+
+    ``frames`` are those that stations will follow, by region; ``before`` finds the bytes served now.
+    """
+
+    catalogue: Callable[[PublicKey], Catalogue]
+    frames: Mapping[str, Frame]
+    before: Callable[[str], bytes | None]
+    now: datetime
+
+    def frame_for(self, region: str) -> Frame | None:
+        return next((self.frames[code] for code in lineage(region) if code in self.frames), None)
+
+
+class DocumentSigner(PlainSigner):
+    """Examines documents one by one, then signs roles that name only what it examined or signed before."""
+
+    def __init__(self, key: PrivateKey) -> None:
+        super().__init__(key)
+        self._examined: dict[str, str] = {}
+        self._catalogue: Catalogue | None = None
+
+    def examine(self, target: str, data: bytes, case: Case) -> None:
+        """Look at one document. Raises Refused with every problem found."""
+        problems = self._problems(target, data, case)
+        if problems:
+            raise Refused(*problems)
+        self._examined[target] = hashlib.sha256(data).hexdigest()
+
+    def sign_documents(self, payload: bytes, *, before: bytes | None) -> str:
+        """Sign a role that names targets; ``before`` is the file served now. Raises Refused."""
+        known = self._signed_before(before)
+        for target, (length, sha256) in targets_of(payload).items():
+            if self._examined.get(target) != sha256 and known.get(target) != (length, sha256):
+                raise Refused(Problem("not_examined", _NOT_EXAMINED, {"target": target}))
+        return self.sign(payload)
+
+    def _signed_before(self, before: bytes | None) -> Mapping[str, tuple[int, str]]:
+        payload = signed_by(before, self.public) if before is not None else None
+        return targets_of(payload) if payload is not None else {}
+
+    def _problems(self, target: str, data: bytes, case: Case) -> list[Problem]:
+        try:
+            document = decode(data, kind_of(target))
+        except (MalformedDocument, KeyError):
+            return [Problem("malformed", N_("文件读不懂：%(target)s"), {"target": target})]
+        if self._catalogue is None:
+            self._catalogue = case.catalogue(self.public)
+        return _document_problems(target, document, self._catalogue, case)
+
+
+def _document_problems(target: str, document: Document, catalogue: Catalogue, case: Case) -> list[Problem]:
+    match document:
+        case Frame():
+            found = frame_problems(document, catalogue, now=case.now)
+            return found + _misnamed(target, names.frame_target(document.region))
+        case LocalDocument():
+            found = local_problems(document, case.frame_for(document.region), catalogue, now=case.now)
+            named = names.local_target(document.region) if city_of(document.region) else ""
+            return found + _misnamed(target, named)
+        case Emergency():
+            return emergency_problems(document, catalogue)
+        case Recall():
+            before = case.before(target)
+            return recall_problems(document, decode(before, Recall) if before else None)
+        case _:
+            return []
+
+
+def _misnamed(target: str, expected: str) -> list[Problem]:
+    if target == expected:
+        return []
+    return [Problem("misnamed", N_("文件名与地区不符：%(target)s"), {"target": target})]
+
+
+# --- the catalogue --------------------------------------------------------------------------------------------------
+class CatalogueSigner(DocumentSigner):
+    """Examines releases before their first admission, then signs bins that name only what was examined."""
+
+    def __init__(self, key: PrivateKey) -> None:
+        super().__init__(key)
+        self._manifests: dict[str, str] = {}
+
+    def examine_release(self, target: str, data: bytes, *, now: datetime) -> None:
+        """Look at a release. Raises Refused, and audit.ChainBroken."""
+        problem = self._release_problem(_manifest(target, data), now)
+        if problem is not None:
+            raise Refused(problem)
+        self._manifests[target] = hashlib.sha256(data).hexdigest()
+
+    def sign_catalogue(self, payload: bytes, *, before: bytes | None) -> str:
+        """Sign a bin; ``before`` is the file served now. Raises Refused."""
+        known = self._signed_before(before)
+        for target, (length, sha256) in targets_of(payload).items():
+            if self._manifests.get(target) != sha256 and known.get(target) != (length, sha256):
+                raise Refused(Problem("not_examined", _NOT_EXAMINED, {"target": target}))
+        return self.sign(payload)
+
+    def _release_problem(self, manifest: ReleaseManifest, now: datetime) -> Problem | None:
+        return _rights_problem(manifest, now)
+
+
+def _manifest(target: str, data: bytes) -> ReleaseManifest:
+    try:
+        manifest = decode(data, ReleaseManifest)
+    except MalformedDocument as error:
+        raise Refused(Problem("malformed", N_("文件读不懂：%(target)s"), {"target": target})) from error
+    if target != names.release_target(manifest.edition):
+        raise Refused(*_misnamed(target, ""))
+    return manifest
+
+
+def _rights_problem(manifest: ReleaseManifest, now: datetime) -> Problem | None:
+    until = manifest.rights.valid_until
+    if until is not None and from_text(until) <= now:
+        return Problem("rights_ended", N_("播出权已于 %(until)s 到期"), {"until": until})
+    return None
+
+
+# --- policy ---------------------------------------------------------------------------------------------------------
+class Remembered(msgspec.Struct, frozen=True):
+    """A document as the policy signer last let it pass."""
+
+    serial: int
+    sha256: str
+
+
+class _Memory(msgspec.Struct, kw_only=True):
+    audit_seq: int = 0
+    audit_hash: str = audit.GENESIS_HASH
+    documents: dict[str, Remembered] = {}
+
+
+class PolicySigner(CatalogueSigner):
+    """The province's rule, as a key: three audited reviews, unharmed media, rights, scope, serial + 1.
+
+    Its memory is a file of its own: the head of the audit chain it last saw, and for each document the serial and
+    hash it last examined. So a rewritten history is noticed, and no serial ever stands for two documents.
+    """
+
+    def __init__(self, key: PrivateKey, memory: Path, database: Database, store: Store) -> None:
+        super().__init__(key)
+        self._path = memory
+        self._database = database
+        self._store = store
+        self._memory = _read_memory(memory)
+        self._is_dirty = False
+
+    @cached_property
+    def _history(self) -> History:
+        """Raises audit.ChainBroken when the chain is broken or not the one remembered."""
+        return History(self._database, audit.Head(self._memory.audit_seq, self._memory.audit_hash))
+
+    # --- catalogue ---
+    def _release_problem(self, manifest: ReleaseManifest, now: datetime) -> Problem | None:
+        """Reviews, rights, then every byte of the media."""
+        return (
+            review_problem(manifest, self._history)
+            or super()._release_problem(manifest, now)
+            or media_problem(manifest, self._store)
+        )
+
+    def sign_catalogue(self, payload: bytes, *, before: bytes | None) -> str:
+        """As any signer of the catalogue, and each entry, old or new, must be proven by the audit chain now."""
+        for target in targets_of(payload):
+            if self._history.proof(target.removeprefix("release/").removesuffix(".json")) is None:
+                raise Refused(Problem("not_reviewed", N_("审计链里没有三审通过的记录")))
+        self._remember_history()
+        return super().sign_catalogue(payload, before=before)
+
+    def _remember_history(self) -> None:
+        head = self._history.head
+        if head.seq != self._memory.audit_seq:
+            self._memory.audit_seq, self._memory.audit_hash = head.seq, head.hash
+            self._save()
+
+    # --- documents ---
+    def last_serial(self, target: str, served: Callable[[], bytes | None]) -> Remembered | None:
+        """The serial and hash last examined under this name; None where there was none.
+
+        A signer without memory of a name goes on from what is served, which somebody with this key once signed.
+        """
+        remembered = self._memory.documents.get(target)
+        if remembered is None and (data := served()) is not None:
+            serial = decode(data, kind_of(target)).serial
+            remembered = Remembered(serial, hashlib.sha256(data).hexdigest())
+            self._memory.documents[target] = remembered
+        return remembered
+
+    def examine(self, target: str, data: bytes, case: Case) -> None:
+        super().examine(target, data, case)
+        sha256 = hashlib.sha256(data).hexdigest()
+        serial = decode(data, kind_of(target)).serial
+        remembered = self._memory.documents.get(target, Remembered(0, ""))
+        if (serial, sha256) != (remembered.serial, remembered.sha256):
+            if serial != remembered.serial + 1:
+                del self._examined[target]
+                raise Refused(
+                    Problem("serial", N_("序号不是上次签名的下一个：%(serial)s"), {"serial": serial})
+                )
+            self._memory.documents[target] = Remembered(serial, sha256)
+            self._is_dirty = True
+
+    def sign_documents(self, payload: bytes, *, before: bytes | None) -> str:
+        """Remember what is signed, on disk, before the signature leaves. Raises Refused."""
+        if self._is_dirty:
+            self._save()
+            self._is_dirty = False
+        return super().sign_documents(payload, before=before)
+
+    def _save(self) -> None:
+        write_whole(self._path, msgspec.json.encode(self._memory), mode=0o600)
+
+
+def _read_memory(path: Path) -> _Memory:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Memory)
+    except FileNotFoundError:
+        return _Memory()
+
+
+# --- officers -------------------------------------------------------------------------------------------------------
+class OfficerSigner(CatalogueSigner):
+    """Stands in for an officer at his own computer: looks at reviews and documents, remembers nothing."""
+
+    def __init__(self, key: PrivateKey, database: Database) -> None:
+        super().__init__(key)
+        self._database = database
+
+    @cached_property
+    def _history(self) -> History:
+        return History(self._database, audit.Head())
+
+    def _release_problem(self, manifest: ReleaseManifest, now: datetime) -> Problem | None:
+        return review_problem(manifest, self._history) or super()._release_problem(manifest, now)
+
+
+# --- cities ---------------------------------------------------------------------------------------------------------
+class CitySigner(DocumentSigner):
+    """One city's key: signs what its own regions say inside their windows."""
+
+    def __init__(self, key: PrivateKey, city: str) -> None:
+        super().__init__(key)
+        self.city = city
+
+    def _problems(self, target: str, data: bytes, case: Case) -> list[Problem]:
+        found = super()._problems(target, data, case)
+        if not target.startswith(f"local/{self.city}/"):
+            found.append(Problem("other_city", N_("不属于本市：%(target)s"), {"target": target}))
+        return found
+
+
+# --- freshness ------------------------------------------------------------------------------------------------------
+class _Meta(msgspec.Struct):
+    version: int
+    hashes: dict[str, str] = {}
+
+
+class _MetaPart(msgspec.Struct):
+    type_: str = msgspec.field(name="_type")
+    version: int
+    meta: dict[str, _Meta]
+
+
+class FreshnessSigner(PlainSigner):
+    """Signs snapshots or timestamps: versions only rise, every entry has a hash, no role ever leaves."""
+
+    def __init__(self, key: PrivateKey, kind: str) -> None:
+        super().__init__(key)
+        self._kind = kind
+
+    def sign_next(self, payload: bytes, *, before: bytes | None) -> str:
+        """Sign what follows the file served now. Raises Refused."""
+        new = self._read(payload)
+        old_payload = signed_by(before, self.public) if before is not None else None
+        old = self._read(old_payload) if old_payload is not None else None
+        if any("sha256" not in meta.hashes for meta in new.meta.values()):
+            raise Refused(Problem("no_hash", N_("快照里有文件没有哈希值")))
+        if old is not None and (new.version <= old.version or not _follows(new.meta, old.meta)):
+            raise Refused(Problem("older", N_("版本号只能增加，角色不能消失")))
+        return self.sign(payload)
+
+    def _read(self, payload: bytes) -> _MetaPart:
+        try:
+            found = msgspec.json.decode(payload, type=_MetaPart)
+        except msgspec.DecodeError as error:
+            raise Refused(Problem("not_targets", N_("待签内容的类型不对"))) from error
+        if found.type_ != self._kind:
+            raise Refused(Problem("not_targets", N_("待签内容的类型不对")))
+        return found
+
+
+def _follows(new: Mapping[str, _Meta], old: Mapping[str, _Meta]) -> bool:
+    return all(name in new and new[name].version >= meta.version for name, meta in old.items())
