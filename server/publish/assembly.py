@@ -16,7 +16,6 @@ import msgspec
 
 from protocol import names
 from protocol.documents import Frame, decode, encode
-from protocol.regions import lineage
 from server.publish import trust_roles
 from server.publish.evidence import Refused, SignedCatalogue
 from server.publish.keys import PublicKey
@@ -26,7 +25,6 @@ from server.publish.rules import (
     SNAPSHOT,
     TARGETS,
     TIMESTAMP,
-    TOP_RULES,
     Kind,
     bin_names,
     bin_of,
@@ -105,7 +103,9 @@ class Assembly:
 
     @property
     def has_changes(self) -> bool:
-        return bool(self.roles) or self._is_due(SNAPSHOT, self.served.snapshot_expires if self.served else None)
+        return bool(self.roles) or self._is_due(
+            SNAPSHOT, self.served.snapshot_expires if self.served else None
+        )
 
     # --- what is there -----------------------------------------------------------------------------------------------
     def content(self, role: str) -> Content | None:
@@ -194,7 +194,7 @@ class Assembly:
                 )
 
     def _catalogue_for(self, key: PublicKey) -> Catalogue:
-        """The catalogue as it stands now, through the eyes of one signer."""
+        """The catalogue as it stands now, as far as this key signed it."""
         if key.name not in self._catalogues:
             self._catalogues[key.name] = SignedCatalogue(key, self.role_bytes, self._manifest)
         return self._catalogues[key.name]
@@ -203,6 +203,10 @@ class Assembly:
         if edition in self._manifests:
             return self._manifests[edition]
         return self.repository.target(names.release_target(edition), TargetInfo(length, sha256))
+
+    def count_releases(self) -> int:
+        """How many releases are served."""
+        return sum(len(content.targets) for role in bin_names() if (content := self.content(role)))
 
     # --- documents -----------------------------------------------------------------------------------------------------
     def sign_documents(self, wanted: Mapping[str, Document]) -> None:
@@ -233,6 +237,8 @@ class Assembly:
         served = self.served_target(target)
         data = self._numbered(target, document)
         if served == info_of(data):
+            if self.repository.target(target, served) is None:
+                self.documents[target] = data  # damaged on the read plane: the same bytes are written again
             return served
         case = Case(self._catalogue_for, frames, self.served_bytes, self.now)
         try:

@@ -89,7 +89,8 @@ def media_problem(manifest: ReleaseManifest, store: Store) -> Problem | None:
     """Read every file of a manifest back from the store and compare hash, length and pieces."""
     if not manifest.renditions:
         return Problem("no_rendition", N_("没有转码成品"))
-    for file in (*manifest.renditions, *manifest.files):
+    files: list[Rendition | ReleaseFile] = [*manifest.renditions, *manifest.files]
+    for file in files:
         problem = _file_problem(file, store)
         if problem is not None:
             return problem

@@ -39,21 +39,18 @@ def seat(config: Config, database: Database, store: Store) -> Panel:
     def plain(*names: str) -> tuple[PlainSigner, ...]:
         return tuple(PlainSigner(read_key(folder, name)) for name in names)
 
+    public = public_keys(folder)
     return Panel(
-        public=public_keys(folder),
+        public=public,
         offline=plain(*OFFLINE[:2]),
         build=plain(*BUILD[:2]),
         policy=PolicySigner(read_key(folder, POLICY), folder / POLICY_MEMORY, database, store),
         officer=OfficerSigner(read_key(folder, OFFICERS[0]), database),
         cities={
-            local_role(city): CitySigner(read_key(folder, local_role(city)), city) for city in CITIES
+            local_role(city): CitySigner(read_key(folder, local_role(city)), city, public[POLICY])
+            for city in CITIES
         },
         rollout=PlainSigner(read_key(folder, ROLLOUT)),
         snapshot=FreshnessSigner(read_key(folder, SNAPSHOT), SNAPSHOT),
-        timestamp=timestamp_signer(config),
+        timestamp=FreshnessSigner(read_key(folder, TIMESTAMP), TIMESTAMP),
     )
-
-
-def timestamp_signer(config: Config) -> FreshnessSigner:
-    """The one signer that runs every hour by itself. Raises keys.KeysMissing."""
-    return FreshnessSigner(read_key(config.keys, TIMESTAMP), TIMESTAMP)

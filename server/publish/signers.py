@@ -102,10 +102,14 @@ class Case:
 
 
 class DocumentSigner(PlainSigner):
-    """Examines documents one by one, then signs roles that name only what it examined or signed before."""
+    """Examines documents one by one, then signs roles that name only what it examined or signed before.
 
-    def __init__(self, key: PrivateKey) -> None:
+    ``believes`` is whose signature on the catalogue it goes by: its own, unless its key signs none.
+    """
+
+    def __init__(self, key: PrivateKey, believes: PublicKey | None = None) -> None:
         super().__init__(key)
+        self.believes = believes or key.public
         self._examined: dict[str, str] = {}
         self._catalogue: Catalogue | None = None
 
@@ -134,7 +138,7 @@ class DocumentSigner(PlainSigner):
         except (MalformedDocument, KeyError):
             return [Problem("malformed", N_("文件读不懂：%(target)s"), {"target": target})]
         if self._catalogue is None:
-            self._catalogue = case.catalogue(self.public)
+            self._catalogue = case.catalogue(self.believes)
         return _document_problems(target, document, self._catalogue, case)
 
 
@@ -326,10 +330,10 @@ class OfficerSigner(CatalogueSigner):
 
 # --- cities ---------------------------------------------------------------------------------------------------------
 class CitySigner(DocumentSigner):
-    """One city's key: signs what its own regions say inside their windows."""
+    """One city's key: signs what its own regions say inside their windows. Knows the policy's public key."""
 
-    def __init__(self, key: PrivateKey, city: str) -> None:
-        super().__init__(key)
+    def __init__(self, key: PrivateKey, city: str, policy: PublicKey) -> None:
+        super().__init__(key, believes=policy)
         self.city = city
 
     def _problems(self, target: str, data: bytes, case: Case) -> list[Problem]:

@@ -9,6 +9,7 @@ import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from securesystemslib.signer import Signature, SSlibKey
@@ -77,7 +78,7 @@ class Unsigned:
     def with_signatures(self, signatures: Mapping[str, str]) -> RoleFile:
         """The file, with signatures as hex by key identifier."""
         made = {keyid: Signature(keyid, signature) for keyid, signature in signatures.items()}
-        return RoleFile(self.role, self.version, Metadata(self._signed, made).to_bytes())
+        return RoleFile(self.role, self.version, Metadata[Any](self._signed, made).to_bytes())
 
 
 def tuf_key(key: PublicKey) -> SSlibKey:

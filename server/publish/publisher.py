@@ -1,0 +1,294 @@
+"""One publisher at work: from the rows to files that are served.
+
+Several short transactions, between which media are read and files written. A lease keeps publishers apart; the last
+step shows its fence again, together with what it expects to be served, so that even a publisher that slept through
+its lease changes nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from protocol.documents import ReleaseManifest, decode
+from server import lease as leases
+from server.catalog.renditions import mark_admitted
+from server.config import Config
+from server.db import Counter, Database, next_number
+from server.errors import Unavailable
+from server.i18n import N_
+from server.publish import trust_roles
+from server.publish.assembly import Assembly, HeldBack, NewRelease
+from server.publish.keys import KeysMissing
+from server.publish.models import Publication, PublicationState, Release
+from server.publish.panel import Panel, seat
+from server.publish.rules import ROOT, SNAPSHOT, TOP_RULES
+from server.publish.trust_repository import Overtaken, Repository, RepositoryDamaged, Served
+from server.publish.wanted import wanted_documents, wanted_releases
+from server.schedule.service import CompiledSchedule, ReleaseRef
+from server.storage import Store
+
+log = logging.getLogger(__name__)
+
+Compile = Callable[..., CompiledSchedule]
+"""``compile_documents`` of the schedule, or a test's stand-in: (session, releases=…, now=…)."""
+
+
+class RepositoryBroken(Unavailable):
+    """What lies on the read plane is not what was signed: somebody must look before anything is published."""
+
+    code = "read_plane_damaged"
+    title = N_("读面上的签名文件已损坏，发布已停止")
+
+
+@dataclass(frozen=True)
+class PublicationResult:
+    """``number`` is what is served now; ``changed`` says whether this call made it. Times in ms, sizes in bytes."""
+
+    number: int
+    changed: bool
+    editions: int
+    new_releases: int = 0
+    documents: int = 0
+    roles: int = 0
+    bytes_written: int = 0
+    took_ms: int = 0
+    held_back: tuple[HeldBack, ...] = ()
+    schedule_problems: int = 0
+
+    def summary(self) -> dict[str, Any]:
+        return {
+            "editions": self.editions,
+            "new_releases": self.new_releases,
+            "documents": self.documents,
+            "roles": self.roles,
+            "bytes": self.bytes_written,
+            "took_ms": self.took_ms,
+            "schedule_problems": self.schedule_problems,
+        }
+
+
+class Publisher:
+    """One publisher at work, holding the lease."""
+
+    def __init__(
+        self, database: Database, config: Config, store: Store, lease: leases.Lease, now: datetime, by: str
+    ) -> None:
+        self._database, self._config, self._store = database, config, store
+        self._lease, self._now, self._by = lease, now, by
+        self._started = time.monotonic()
+        self._number: int | None = None
+        self._repository = Repository(config.read)
+        self._panel = _seats(config, database, store)
+        keep_root(self._repository, self._panel, now=now)
+        self._served = _served(self._repository)
+        settle(database, self._served)
+        self._assembly = Assembly(self._repository, self._served, self._panel, self._next_version, now)
+
+    # --- publish ---
+    def publish(self, compile_schedule: Compile) -> PublicationResult:
+        try:
+            return self._publish(compile_schedule)
+        except BaseException:
+            self._fail()
+            raise
+
+    def _publish(self, compile_schedule: Compile) -> PublicationResult:
+        assembly = self._assembly
+        with self._database.read() as session:
+            wanted = wanted_releases(session, self._repository, assembly)
+        assembly.held_back += wanted.unplayable
+        assembly.sign_structure()
+        admitted = [r for r in wanted.new if assembly.admit(r, stage=self._still_ours)]
+        releases = {**wanted.known, **{release.target: release.info for release in admitted}}
+        assembly.sign_catalogue(releases)
+        refs = {**wanted.refs, **{release.edition: _ref(release) for release in admitted}}
+        with self._database.write() as session:
+            compiled = compile_schedule(session, releases=refs, now=self._now)
+        with self._database.read() as session:
+            documents = wanted_documents(session, self._config, compiled)
+        assembly.sign_documents(documents)
+        return self._serve(admitted, len(releases), len(compiled.problems))
+
+    def _serve(self, admitted: Sequence[NewRelease], editions: int, problems: int) -> PublicationResult:
+        assembly = self._assembly
+        written = self._repository.put_targets(assembly.documents)
+        if not assembly.has_changes and self._served is not None:
+            return PublicationResult(
+                number=self._served.publication,
+                changed=False,
+                editions=editions,
+                took_ms=self._took_ms(),
+                held_back=tuple(assembly.held_back),
+                schedule_problems=problems,
+            )
+        number = self._begin()
+        signed = len(assembly.roles)
+        timestamp = assembly.finish(number)
+        written += self._repository.put_roles(assembly.roles) + len(timestamp.data)
+        result = PublicationResult(
+            number=number,
+            changed=True,
+            editions=editions,
+            new_releases=len(admitted),
+            documents=len(assembly.documents) - len(admitted),
+            roles=signed,
+            bytes_written=written,
+            took_ms=self._took_ms(),
+            held_back=tuple(assembly.held_back),
+            schedule_problems=problems,
+        )
+        with self._database.write() as session:
+            self._lease.check(session)
+            _note_done(session, result, admitted, timestamp.version)
+            self._hand_over(timestamp)
+        log.info("publication %d: %s", number, result.summary())
+        return result
+
+    def _hand_over(self, timestamp: trust_roles.RoleFile) -> None:
+        try:
+            self._repository.serve(timestamp, instead_of=self._served)
+        except Overtaken as error:
+            raise leases.LeaseLost from error
+
+    # --- keep fresh ---
+    def keep_fresh(self) -> None:
+        if self._served is None:
+            return
+        try:
+            self._assembly.renew()
+            if self._assembly.has_changes:
+                editions = self._assembly.count_releases()
+                self._serve([], editions, 0)
+                return
+            timestamp = self._assembly.stamp(self._served.snapshot)
+            with self._database.write() as session:
+                self._lease.check(session)
+                _note_timestamp(session, self._served.publication, timestamp.version)
+                self._hand_over(timestamp)
+        except BaseException:
+            self._fail()
+            raise
+
+    # --- numbers ---
+    def _next_version(self, role: str, floor: int) -> int:
+        """A version that was never used, even if the database was restored to before what is served."""
+        with self._database.write() as session:
+            return _take(session, role, floor)
+
+    def _begin(self) -> int:
+        """The publication's number and its row, before anything of it is served."""
+        with self._database.write() as session:
+            self._number = _take(session, SNAPSHOT, self._served.publication if self._served else 0)
+            session.add(Publication(number=self._number, at=self._now, by=self._by))
+        return self._number
+
+    def _fail(self) -> None:
+        if self._number is not None:
+            with self._database.write() as session:
+                _mark(session, self._number, PublicationState.FAILED)
+
+    def _still_ours(self) -> None:
+        self._lease.renew(self._database)
+
+    def _took_ms(self) -> int:
+        return round((time.monotonic() - self._started) * 1000)
+
+
+def _seats(config: Config, database: Database, store: Store) -> Panel:
+    try:
+        return seat(config, database, store)
+    except KeysMissing as error:
+        raise Unavailable(N_("签名密钥不全：%(reason)s"), code="keys_missing", reason=error) from error
+
+
+def _served(repository: Repository) -> Served | None:
+    try:
+        return repository.served()
+    except RepositoryDamaged as error:
+        log.exception("the read plane is damaged")
+        raise RepositoryBroken from error
+
+
+def _take(session: Session, role: str, floor: int) -> int:
+    name = f"role:{role}"
+    number = next_number(session, name)
+    if number <= floor:
+        number = floor + 1
+        session.get_one(Counter, name).value = number
+    return number
+
+
+def _ref(release: NewRelease) -> ReleaseRef:
+    return ReleaseRef(release.info.sha256, decode(release.data, ReleaseManifest).duration_ms)
+
+
+def keep_root(repository: Repository, panel: Panel, *, now: datetime) -> None:
+    """The first root, or the next when the newest runs out within half a year. Root versions have no gaps."""
+    newest = repository.root()
+    if newest is not None and not TOP_RULES[ROOT].is_due(newest[1], now):
+        return
+    unsigned = trust_roles.root(panel.public, version=newest[0] + 1 if newest else 1, now=now)
+    ids = trust_roles.key_ids(panel.public)
+    signatures = {ids[signer.public.name]: signer.sign(unsigned.payload) for signer in panel.offline}
+    repository.put_root(unsigned.with_signatures(signatures))
+
+
+# --- rows of publications -------------------------------------------------------------------------------------------------
+def _note_done(
+    session: Session, result: PublicationResult, admitted: Iterable[NewRelease], timestamp_version: int
+) -> None:
+    row = session.get_one(Publication, result.number)
+    row.state = PublicationState.DONE
+    row.summary = result.summary()
+    row.held_back = [held.as_json() for held in result.held_back]
+    row.snapshot_version = result.number
+    row.timestamp_version = timestamp_version
+    for release in admitted:
+        if session.get(Release, release.edition) is None:
+            session.add(
+                Release(
+                    edition_id=release.edition,
+                    sha256=release.info.sha256,
+                    length=release.info.length,
+                    data=release.data,
+                    duration_ms=decode(release.data, ReleaseManifest).duration_ms,
+                    admitted_in=result.number,
+                )
+            )
+    mark_admitted(session, [release.edition for release in admitted], result.number)
+    session.flush()
+
+
+def _note_timestamp(session: Session, number: int, version: int) -> None:
+    session.execute(update(Publication).where(Publication.number == number).values(timestamp_version=version))
+
+
+def _mark(session: Session, number: int, state: PublicationState) -> None:
+    session.execute(
+        update(Publication)
+        .where(Publication.number == number, Publication.state == PublicationState.RUNNING)
+        .values(state=state)
+    )
+
+
+def settle(database: Database, served: Served | None) -> None:
+    """Give publications that were cut off their true state: what is served was published, the rest failed.
+
+    Call it only while holding the lease.
+    """
+    with database.write() as session:
+        running = session.scalars(select(Publication).where(Publication.state == PublicationState.RUNNING))
+        for row in running.all():
+            if served is not None and row.number == served.publication:
+                row.state = PublicationState.DONE
+                row.snapshot_version, row.timestamp_version = row.number, served.timestamp_version
+            else:
+                row.state = PublicationState.FAILED

@@ -1,0 +1,220 @@
+"""An installation with reviewed programmes, and a real python-tuf client that reads its read plane."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from tuf.api.exceptions import DownloadHTTPError
+from tuf.ngclient import Updater, UpdaterConfig
+from tuf.ngclient.fetcher import FetcherInterface
+
+from protocol.pieces import piece_layer_of
+from protocol.times import SHANGHAI
+from server import config as settings
+from server.catalog import models as catalog
+from server.catalog import service as programmes
+from server.catalog.models import Stage
+from server.config import Config
+from server.db import Database, new_id
+from server.identity.rules import Caller, Role
+from server.publish import service
+from server.readplane import newest_root
+from server.regions.models import Region
+from server.schedule import service as schedule
+from server.storage import FolderStore, media_key, pieces_key
+
+NOW = datetime(2026, 12, 5, 4, 0, tzinfo=UTC)
+EVENING = datetime(2026, 12, 5, 19, 0, tzinfo=SHANGHAI)
+REGIONS = (
+    ("13", None, "province", "河北省"),
+    ("1301", "13", "city", "石家庄市"),
+    ("130123", "1301", "county", "正定县"),
+    ("1307", "13", "city", "张家口市"),
+    ("130726", "1307", "county", "蔚县"),
+)
+
+
+def somebody(role: Role, region: str = "13") -> Caller:
+    return Caller(new_id(), f"{role}-{region}", f"{role.value} {region}", ((role, region),))
+
+
+ADMIN = somebody(Role.PROVINCE_ADMIN)
+EDITOR = somebody(Role.PROVINCE_EDITOR)
+COUNTY = somebody(Role.COUNTY_EDITOR, "130123")
+REVIEWERS = {
+    Stage.FIRST: somebody(Role.FIRST_REVIEWER),
+    Stage.SECOND: somebody(Role.SECOND_REVIEWER),
+    Stage.FINAL: somebody(Role.FINAL_REVIEWER),
+}
+
+
+@dataclass
+class Installation:
+    """One province with its database, folders and people; time moves only when told to."""
+
+    database: Database
+    config: Config
+    store: FolderStore
+    now: datetime = NOW
+
+    def upload(self, title: str, *, seconds: int = 60) -> str:
+        """A programme with an encoded first edition, not yet reviewed; the edition's id."""
+        content = hashlib.sha256(title.encode()).digest() * 40_000  # 1.25 MB: two pieces
+        layer = piece_layer_of(content)
+        self.store.put_bytes(media_key(layer.sha256), content)
+        self.store.put_bytes(pieces_key(layer.root), layer.layer)
+        with self.database.write() as session:
+            asset = catalog.Asset(
+                filename=f"{title}.mp4",
+                path=f"uploads/{title}",
+                size=len(content),
+                sha256=hashlib.sha256(b"source of " + content).hexdigest(),
+                state=catalog.AssetState.READY,
+                duration_ms=seconds * 1000,
+                uploaded_by=EDITOR.id,
+                created_at=self.now,
+            )
+            session.add(asset)
+            session.flush()
+            session.add(
+                catalog.Rendition(
+                    asset_id=asset.id,
+                    profile="360p",
+                    profile_version=1,
+                    sha256=layer.sha256,
+                    length=layer.length,
+                    pieces_root=layer.root,
+                    width=640,
+                    height=360,
+                    bitrate=400_000,
+                    duration_ms=seconds * 1000,
+                    created_at=self.now,
+                )
+            )
+            new = programmes.NewProgramme(title=title, section="dangjian", asset_id=asset.id)
+            return programmes.create_programme(session, EDITOR, new, now=self.now).editions[0].id
+
+    def review(self, edition: str) -> None:
+        with self.database.write() as session:
+            programmes.submit(session, EDITOR, edition, now=self.now)
+            for stage, reviewer in REVIEWERS.items():
+                programmes.decide(session, reviewer, edition, stage, approve=True, now=self.now)
+
+    def release(self, title: str, *, seconds: int = 60) -> str:
+        """A programme through all three reviews; the edition's id."""
+        edition = self.upload(title, seconds=seconds)
+        self.review(edition)
+        return edition
+
+    def place(self, edition: str, *, at: datetime = EVENING, region: str = "13", by: Caller = EDITOR) -> str:
+        with self.database.write() as session:
+            slot = schedule.put_slot(
+                session, by, region=region, starts_at=at, programme_id=edition, now=self.now
+            )
+            return slot.id
+
+    def initialise(self) -> None:
+        service.initialise(self.config, self.database, now=self.now)
+
+    def publish(self, **more) -> service.PublicationResult:
+        return service.publish(self.database, self.config, self.store, now=self.now, by="测试", **more)
+
+    def later(self, **span) -> None:
+        self.now += timedelta(**span)
+
+
+class FolderFetcher(FetcherInterface):
+    """Serves ``r/…`` from the folder a web server would serve."""
+
+    def __init__(self, read: Path) -> None:
+        self.read = read
+
+    def _fetch(self, url: str):
+        path = self.read / url.removeprefix("http://read/")
+        if not path.is_file():
+            raise DownloadHTTPError("not found", 404)
+        yield path.read_bytes()
+
+
+@dataclass
+class Terminal:
+    """A python-tuf client as strict as a village's agent; keeps what it trusts between polls."""
+
+    read: Path
+    home: Path
+    now: datetime
+    root: bytes
+    fetcher: FolderFetcher = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.home.mkdir(parents=True, exist_ok=True)
+        self.fetcher = FolderFetcher(self.read)
+
+    def poll(self) -> Updater:
+        """Refresh to what is served now. Raises whatever python-tuf raises."""
+        updater = Updater(
+            str(self.home),
+            "http://read/r/metadata/",
+            str(self.home),
+            "http://read/r/targets/",
+            fetcher=self.fetcher,
+            config=UpdaterConfig(prefix_targets_with_hash=True),
+            bootstrap=self.root,
+        )
+        updater._trusted_set.reference_time = self.now
+        updater.refresh()
+        return updater
+
+    def fetch(self, target: str) -> bytes | None:
+        """A target's verified bytes, or None where the metadata lacks it."""
+        updater = self.poll()
+        info = updater.get_targetinfo(target)
+        if info is None:
+            return None
+        return Path(updater.download_target(info, str(self.home / "target"))).read_bytes()
+
+    def versions(self) -> tuple[int, int]:
+        """Timestamp's and snapshot's version after a poll."""
+        trusted = self.poll()._trusted_set
+        return trusted.timestamp.version, trusted.snapshot.version
+
+
+def make_installation(database: Database, folder: Path) -> Installation:
+    config = replace(settings.load(folder / "data", environ={}), database_url=database.url)
+    config.make_folders()
+    with database.write() as session:
+        for code, parent, level, name in REGIONS:
+            session.add(Region(code=code, parent=parent, level=level, name=name))
+            session.flush()
+        programmes.seed(session)
+        schedule.seed(session)
+    return Installation(database, config, FolderStore(config.media))
+
+
+@pytest.fixture
+def province(database, tmp_path) -> Installation:
+    """An installation on both databases, with its root, before any programme."""
+    made = make_installation(database, tmp_path)
+    made.initialise()
+    return made
+
+
+@pytest.fixture
+def sqlite_province(sqlite_url, tmp_path) -> Installation:
+    """The same on SQLite alone, for tests about files and signatures."""
+    made = make_installation(Database(sqlite_url), tmp_path)
+    made.initialise()
+    yield made
+    made.database.close()
+
+
+@pytest.fixture
+def terminal(request, tmp_path) -> Terminal:
+    """A terminal of the test's installation that has just been enrolled."""
+    name = "province" if "province" in request.fixturenames else "sqlite_province"
+    made = request.getfixturevalue(name)
+    return Terminal(made.config.read, tmp_path / "terminal", made.now, newest_root(made.config.read))
