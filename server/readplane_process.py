@@ -25,7 +25,16 @@ SOON = "public, max-age=30"
 _METADATA = re.compile(r"r/metadata/(\d+\.)?[a-z0-9-]+\.json")
 _TARGET = re.compile(r"r/targets/(?:[a-z0-9]+/){0,2}[0-9a-f]{64}\.[a-z0-9-]+\.json")
 _OBJECT = re.compile(r"(m|p)/[0-9a-f]{64}")
-_MEDIA_TYPE = "application/octet-stream"
+_BYTES = "application/octet-stream"
+_BEGINNINGS = (
+    (4, b"ftyp", "video/mp4"),
+    (0, b"\xff\xd8\xff", "image/jpeg"),
+    (0, b"\x89PNG", "image/png"),
+    (0, b"#EXTM3U", "application/vnd.apple.mpegurl"),
+    (0, b"WEBVTT", "text/vtt; charset=utf-8"),
+    (8, b"WEBP", "image/webp"),
+)
+"""How media begin: (offset, bytes, type). Their names say nothing, being hashes."""
 
 StartResponse = Callable[..., Any]
 Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
@@ -54,9 +63,8 @@ def answer(request: Request, read: Path, media: Path) -> Response:
     if found is None or not found.is_file():
         return _plain("not found\n", 404, **{"Cache-Control": SOON})
     try:
-        response = send_file(
-            found, request.environ, mimetype=_type_of(name), conditional=True, etag=_etag(name)
-        )
+        kind = _type_of(name, found)
+        response = send_file(found, request.environ, mimetype=kind, conditional=True, etag=_etag(name))
     except RequestedRangeNotSatisfiable as error:
         return _unsatisfiable(error)
     except (HTTPException, OSError):
@@ -83,8 +91,14 @@ def _etag(name: str) -> str | bool:
     return name.rpartition("/")[2] if _OBJECT.fullmatch(name) else True
 
 
-def _type_of(name: str) -> str:
-    return "application/json" if name.endswith(".json") else _MEDIA_TYPE
+def _type_of(name: str, found: Path) -> str:
+    if name.endswith(".json"):
+        return "application/json"
+    if name.startswith("p/"):
+        return _BYTES
+    with found.open("rb") as file:
+        head = file.read(16)
+    return next((kind for at, begin, kind in _BEGINNINGS if head[at:].startswith(begin)), _BYTES)
 
 
 def _caching(name: str) -> str:
