@@ -25,6 +25,12 @@ class DataInUse(AgentError):
     exit_code = 2
 
 
+class PortTaken(AgentError):
+    """端口已被占用 / the port is in use"""
+
+    exit_code = 2
+
+
 class NotEnrolled(AgentError):
     """本终端尚未注册，请先运行 agent enrol / this terminal is not enrolled yet: run agent enrol first"""
 

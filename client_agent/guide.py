@@ -348,7 +348,9 @@ class Guide:
         playlists = [f for f in files if f.kind is FileKind.PLAYLIST and f.profile in (None, best.profile)]
         posters = [f for f in files if f.kind is FileKind.POSTER]
         subtitles = tuple(f for f in files if f.kind is FileKind.SUBTITLES)
-        return Playable(release, manifest, best, next(iter(playlists), None), next(iter(posters), None), subtitles)
+        return Playable(
+            release, manifest, best, next(iter(playlists), None), next(iter(posters), None), subtitles
+        )
 
     def on_air(self, now_ms: int | None = None, channel: str | None = None) -> OnAir:
         """What a channel (default: the first) shows at an instant (default: now)."""

@@ -12,17 +12,24 @@ import random
 import signal
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module, util
 from typing import Any
 
 from client_agent.agent import Agent
-from client_agent.errors import AgentError
+from client_agent.errors import AgentError, PortTaken
+from client_agent.health import health_fields
 from client_agent.sync import Refreshed, Syncer
+from protocol.batch import Health
 
 log = logging.getLogger(__name__)
 JITTER_SHARE = 0.1
 REPLAN_EVERY_S = 600.0
-STOP_WITHIN_S = 3.0
+STOP_WITHIN_S = 2.0
+REPORT_PAUSE_S = 2.0
+FIRST_HEALTH_S = 20.0
+HEALTH_EVERY_S = 3600.0
 
 
 def phase_s(terminal: str, poll_s: float) -> float:
@@ -102,10 +109,9 @@ class Ticker:
 
 
 def run(agent: Agent, *, host: str, port: int, poll_s: float) -> int:
-    """Serve until SIGTERM or SIGINT; returns the exit code."""
+    """Serve until SIGTERM or SIGINT; returns the exit code. Raises PortTaken before anything is started."""
     stop = threading.Event()
     ticker = Ticker(agent, poll_s, stop)
-    agent.store.on_corrupt = lambda *_: ticker.wake()
 
     def end(*_: Any) -> None:
         stop.set()
@@ -113,18 +119,60 @@ def run(agent: Agent, *, host: str, port: int, poll_s: float) -> int:
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
-    thread = threading.Thread(target=ticker.run, name="tick", daemon=True)
-    thread.start()
-    try:
-        _serve(agent, host, port, stop)
-    finally:
-        end()
+    with _station(agent, host, port, stop):
+        told = agent.store.on_corrupt
+
+        def fetch_again(sha256: str, piece: int) -> None:
+            if told is not None:
+                told(sha256, piece)
+            ticker.wake()
+
+        agent.store.on_corrupt = fetch_again
+        thread = threading.Thread(target=ticker.run, name="tick", daemon=True)
+        thread.start()
+        stop.wait()
         thread.join(STOP_WITHIN_S)
     return 0
 
 
-def _serve(agent: Agent, host: str, port: int, stop: threading.Event) -> None:
-    if util.find_spec("client_agent.httpd") is None:
-        stop.wait()
+@contextmanager
+def _station(agent: Agent, host: str, port: int, stop: threading.Event) -> Iterator[None]:
+    """The TV page's server, the player's account and the reporter's thread, for as long as the agent runs."""
+    if util.find_spec("client_agent.reporting") is None:
+        yield
         return
-    import_module("client_agent.httpd").serve(agent, host=host, port=port, stop=stop)
+    reporting = import_module("client_agent.reporting")
+    outbox = reporting.open_outbox(agent)
+    try:
+        try:
+            player, server = reporting.open_tv(agent, outbox, port, host)
+        except OSError as error:
+            raise PortTaken(f"{PortTaken.__doc__}: {host}:{port} ({error.strerror})") from error
+        server.start()
+        reporter = threading.Thread(
+            target=_report, args=(agent, outbox, player, stop), name="report", daemon=True
+        )
+        reporter.start()
+        yield
+        server.stop()
+        player.stop()
+        reporter.join(1)
+    finally:
+        outbox.close()
+
+
+def _report(agent: Agent, outbox: Any, player: Any, stop: threading.Event) -> None:
+    """The reporter's thread: one small step at a time, and a health record an hour."""
+    reporter = import_module("client_agent.reporting").open_reporter(agent, outbox)
+    health_due = time.monotonic() + FIRST_HEALTH_S
+    while not stop.is_set():
+        pause_s = REPORT_PAUSE_S
+        try:
+            player.tick()
+            if time.monotonic() >= health_due:
+                health_due = time.monotonic() + HEALTH_EVERY_S
+                outbox.append(Health, **health_fields(agent, outbox.length()))
+            pause_s = min(pause_s, reporter.tick() / 1000)
+        except Exception:
+            log.exception("reporting failed")
+        stop.wait(max(0.02, pause_s))

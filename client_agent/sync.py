@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from importlib import import_module, util
 from pathlib import Path
@@ -26,9 +26,11 @@ from client_agent.config import WANTED_HORIZON_MS
 from client_agent.downloader import Downloader, DownloadSummary
 from client_agent.errors import AgentError, BadAnswer
 from client_agent.fetch import join
+from client_agent.health import health_fields
 from client_agent.planner import Holdings, Wanted, plan, protected
 from client_agent.sources import Blame, Sources
 from protocol import names
+from protocol.batch import Health
 
 log = logging.getLogger(__name__)
 REFRESH_DEADLINE_S = 900.0
@@ -238,12 +240,17 @@ def sync_once(agent: Agent) -> SyncSummary:
         syncer.close()
 
 
-def report(agent: Agent) -> Any:
-    """Send what the outbox holds; what the reporter says of it, or None where there is no reporter."""
-    if util.find_spec("client_agent.reporter") is None:
+def report(agent: Agent) -> dict[str, Any] | None:
+    """Write a health record and send what the outbox holds; what became of it, or None without a reporter."""
+    if util.find_spec("client_agent.reporting") is None:
         return None
-    reporter = import_module("client_agent.reporter")
-    return reporter.report(agent)
+    reporting = import_module("client_agent.reporting")
+    outbox = reporting.open_outbox(agent)
+    try:
+        outbox.append(Health, **health_fields(agent, outbox.length()))
+        return asdict(reporting.open_reporter(agent, outbox).send_all())
+    finally:
+        outbox.close()
 
 
 def _version_of(body: bytes) -> int | None:
