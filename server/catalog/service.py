@@ -696,7 +696,7 @@ def _waiting(session: Session, conditions: list[ColumnElement[bool]], limit: int
 def count_by_state(session: Session, caller: Caller) -> dict[EditionState, int]:
     """How many programmes the caller sees in each state of their newest edition."""
     state = _newest_state()
-    rows = session.execute(select(state, func.count()).where(visible_to(caller)).group_by(state)).tuples()
+    rows = session.execute(select(state, func.count()).where(visible_to(caller)).group_by(state))
     return {EditionState(name): count for name, count in rows if name}
 
 

@@ -44,7 +44,7 @@ def import_tree(session: Session, path: Path = TREE_FILE) -> Imported:
             rows = list(read_rows(lines))
     except (ValueError, OSError, EOFError) as error:
         raise Invalid(N_("行政区划文件 %(file)s 有误：%(reason)s"), file=path.name, reason=error) from error
-    known = dict(session.execute(select(Region.code, Region.name)).tuples().all())
+    known = dict(session.execute(select(Region.code, Region.name)).all())
     fresh = [row for row in rows if row.code not in known]
     _insert(session, fresh)
     renamed = [row for row in rows if row.code in known and known[row.code] != row.name]
@@ -119,7 +119,7 @@ def names(session: Session, codes: Iterable[str]) -> dict[str, str]:
         for chunk in _chunks(sorted(set(codes)), 500)
         for code, name in session.execute(
             select(Region.code, Region.name).where(Region.code.in_(chunk))
-        ).tuples()
+        )
     }
 
 
