@@ -17,6 +17,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from flask import Blueprint, Flask, Response, current_app, g, jsonify, redirect, request, url_for
@@ -29,9 +30,10 @@ from sqlalchemy.exc import DataError
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import HTTPException
 
+from protocol.times import from_text
 from server.config import Config
 from server.db import Database
-from server.errors import Forbidden, TooMany, Unauthenticated, YuanboError
+from server.errors import Forbidden, Invalid, TooMany, Unauthenticated, YuanboError
 from server.i18n import N_
 from server.storage import Store
 
@@ -183,6 +185,14 @@ def _identify() -> CallerLike | None:
         scheme, _, token = header.partition(" ")
         return authenticator.by_token(token.strip()) if scheme.lower() == "bearer" else None
     return authenticator.by_session()
+
+
+def moment(text: str) -> datetime:
+    """A Timestamp that somebody sent: its pattern allows a 99th of a month. Raises Invalid."""
+    try:
+        return from_text(text)
+    except ValueError as error:
+        raise Invalid(N_("“%(text)s”不是有效的时间"), text=text) from error
 
 
 def is_api() -> bool:

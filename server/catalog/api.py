@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from spectree import Response
 
 from protocol.documents import Sha256Hex
-from protocol.times import Timestamp, from_text
+from protocol.times import Timestamp
 from server import clock
 from server.catalog import service, uploads, views
 from server.catalog.models import Stage, Upload
@@ -18,7 +18,7 @@ from server.catalog.service import Changes, Filters, NewProgramme, Rights
 from server.errors import Invalid
 from server.i18n import N_
 from server.identity.rules import Action
-from server.web import Problem, caller, config, database, permit, reading, spec, writing
+from server.web import Problem, caller, config, database, moment, permit, reading, spec, writing
 
 blueprint = Blueprint("catalog_api", __name__)
 
@@ -330,8 +330,8 @@ def _rights(rights: RightsRequest | None) -> Rights | None:
     return Rights(
         source=rights.source,
         licence=rights.licence,
-        valid_from=from_text(rights.valid_from) if rights.valid_from else None,
-        valid_until=from_text(rights.valid_until) if rights.valid_until else None,
+        valid_from=moment(rights.valid_from) if rights.valid_from else None,
+        valid_until=moment(rights.valid_until) if rights.valid_until else None,
     )
 
 

@@ -8,14 +8,14 @@ from flask import Blueprint
 from msgspec import Meta, Struct
 from spectree import Response
 
-from protocol.times import Timestamp, from_text, to_text
+from protocol.times import Timestamp, to_text
 from server import clock
 from server.errors import Invalid
 from server.i18n import N_
 from server.identity import service
 from server.identity.models import ApiToken
 from server.identity.rules import TABLE, Action
-from server.web import Problem, caller, permit, reading, spec, writing
+from server.web import Problem, caller, moment, permit, reading, spec, writing
 
 blueprint = Blueprint("identity_api", __name__)
 
@@ -92,7 +92,7 @@ def list_tokens() -> Any:
 def issue_token(json: TokenRequest) -> Any:
     """A new token for a program that acts as the caller; it is shown this once."""
     now = clock.now()
-    expires_at = from_text(json.expires_at) if json.expires_at else None
+    expires_at = moment(json.expires_at) if json.expires_at else None
     if expires_at is not None and expires_at <= now:
         raise Invalid(N_("有效期须在现在之后"))
     who = caller()

@@ -84,11 +84,10 @@ def sign_out() -> BaseResponse:
     return redirect(url_for("identity.sign_in"))
 
 
-@blueprint.post("/language/<locale>")
+@blueprint.get("/language/<locale>")
 @public
 def language(locale: str) -> Response | BaseResponse:
-    """Choose the language of the pages; whoever is signed in keeps it."""
-    csrf.protect()
+    """Choose the language of the pages; whoever is signed in keeps it. A plain link: nothing else changes by it."""
     if locale not in LOCALES:
         raise NotFound
     who = caller_or_none()

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+from flask import Flask
 
+from server.app import create_app
+from server.config import Config
 from server.db import Database
 from server.identity.models import Account, RoleGrant
 from server.identity.rules import Caller, Role
@@ -62,3 +66,11 @@ def person(database: Database, places: None, password_hash: str) -> Callable[...
             return caller_of(account)
 
     return make
+
+
+@pytest.fixture
+def app(database: Database, tmp_path: Path) -> Flask:
+    """The whole web application over this database."""
+    config = Config(data=tmp_path / "data", database_url=database.url, jobs_database_url="sqlite://")
+    config.make_folders()
+    return create_app(config)
