@@ -1,0 +1,420 @@
+"""The station's own web server, on 127.0.0.1: the TV page, what it is told, and verified media by ranges.
+
+No media byte leaves here that the store has not just checked. A piece that proves wrong in the middle of an answer
+ends the connection: the page shows a filler or the slate, and the piece is fetched again.
+
+It answers only to its own name (against DNS rebinding), takes JSON only from its own page, and holds at most
+``MOST_CONNECTIONS`` at once, each with one piece in memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+from msgspec import Meta
+from protocol.batch import Mode
+from protocol.documents import FileKind, ReleaseManifest, Sha256Hex
+
+from client_agent.errors import AgentError
+from client_agent.guide import Guide
+from client_agent.outbox import Outbox
+from client_agent.player import Player, Superseded, UnknownPlay
+from client_agent.ranges import Unsatisfiable, read_range
+from client_agent.sessions import PlayState
+from client_agent.store import Store, VerifiedFile
+from client_agent.tvdata import CannotPlay, TvData
+
+log = logging.getLogger(__name__)
+
+MOST_CONNECTIONS = 24
+IDLE_S = 20
+SENDING_S = 300
+"""A paused player stops reading; after this long its connection goes, and it asks again when it plays on."""
+MAX_BODY = 4 * 1024
+MAX_LISTING_STEP = 7
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self' blob:; "
+    "connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+_PAGE = {
+    "/": ("index.html", "text/html; charset=utf-8"),
+    "/tv.css": ("tv.css", "text/css; charset=utf-8"),
+    "/tv.js": ("tv.js", "text/javascript; charset=utf-8"),
+    "/words.js": ("words.js", "text/javascript; charset=utf-8"),
+    "/screen.js": ("screen.js", "text/javascript; charset=utf-8"),
+    "/views.js": ("views.js", "text/javascript; charset=utf-8"),
+}
+_FONTS = {".css": "text/css; charset=utf-8", ".woff2": "font/woff2", ".woff": "font/woff"}
+_MEDIA = re.compile(r"^/media/([0-9a-f]{64})/([A-Za-z0-9_-]{1,32})\.mp4$")
+_FILE = re.compile(r"^/files/([0-9a-f]{64})/(poster|subtitles|sprite)$")
+_FONT = re.compile(r"^/fonts/((?:[A-Za-z0-9_-]+/)?[A-Za-z0-9_.\[\]-]+)$")
+
+
+class PlayRequest(msgspec.Struct, frozen=True):
+    """The page begins to play a release."""
+
+    mode: Mode
+    release: Sha256Hex
+
+
+class PositionReport(msgspec.Struct, frozen=True):
+    """Where the page is in a play. ``jump``: the position was chosen, not reached."""
+
+    play: Annotated[str, Meta(max_length=64)]
+    position_ms: Annotated[int, Meta(ge=0, le=2**40)]
+    state: PlayState
+    jump: bool = False
+
+
+@dataclass(frozen=True)
+class TvParts:
+    """What the server works with."""
+
+    data: TvData
+    guide: Guide
+    store: Store
+    player: Player
+    outbox: Outbox
+    now_ms: Callable[[], int]
+    fonts: Path | None = None
+
+
+class Refused(Exception):
+    """An answer that is no success: status and a word the page knows."""
+
+    def __init__(self, status: HTTPStatus, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+class TvServer(ThreadingHTTPServer):
+    """Serves one agent's TV page. Raises OSError when the port is taken."""
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 32
+    allow_reuse_address = True
+
+    def __init__(self, parts: TvParts, port: int, host: str = "127.0.0.1") -> None:
+        self.parts = parts
+        self._places = threading.BoundedSemaphore(MOST_CONNECTIONS)
+        self._page = _read_page()
+        super().__init__((host, port), _Handler)
+        port = self.server_address[1]
+        self.names = {f"{name}:{port}" for name in ("127.0.0.1", "localhost", host)}
+        if port == 80:
+            self.names |= {"127.0.0.1", "localhost", host}
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.server_address[0]}:{self.server_address[1]}/"
+
+    def start(self) -> None:
+        """Serve in a thread of its own until :meth:`stop`."""
+        threading.Thread(target=self.serve_forever, args=(0.5,), name="tv", daemon=True).start()
+
+    def stop(self) -> None:
+        self.shutdown()
+        self.server_close()
+
+    def page_file(self, path: str) -> tuple[bytes, str, str] | None:
+        """(bytes, content type, tag) of a part of the page."""
+        return self._page.get(path)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """One thread a connection, up to the bound; beyond it a connection is closed at once."""
+        if not self._places.acquire(blocking=False):
+            log.warning("more than %d connections: one refused", MOST_CONNECTIONS)
+            self.shutdown_request(request)
+            return
+        try:
+            super().process_request(request, client_address)
+        except BaseException:
+            self._places.release()
+            raise
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._places.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A page that goes away in the middle is everyday; anything else is logged with its cause."""
+        log.debug("connection from %s ended early", client_address, exc_info=True)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: TvServer
+    protocol_version = "HTTP/1.1"
+    server_version = "yuanbo"
+    sys_version = ""
+    timeout = IDLE_S
+    disable_nagle_algorithm = True
+    wbufsize = 16 * 1024
+
+    # --- routing ------------------------------------------------------------------------------------------------------
+    def do_GET(self) -> None:
+        self._answer(self._get)
+
+    def do_HEAD(self) -> None:
+        self._answer(self._get)
+
+    def do_POST(self) -> None:
+        self._answer(self._post)
+
+    def _answer(self, route: Callable[[str], None]) -> None:
+        try:
+            if self.headers.get("Host", "") not in self.server.names:
+                raise Refused(HTTPStatus.MISDIRECTED_REQUEST, "host")
+            route(urlsplit(self.path).path)
+        except Refused as refused:
+            self.close_connection = self.close_connection or self.command == "POST"
+            self._send_json({"error": refused.reason}, refused.status)
+        except (BrokenPipeError, ConnectionError, TimeoutError):
+            self.close_connection = True
+        except AgentError as error:
+            log.warning("%s: %s", self.path, error)
+            self._send_json({"error": "unavailable"}, HTTPStatus.SERVICE_UNAVAILABLE)
+
+    def _get(self, path: str) -> None:
+        page = self.server.page_file(path)
+        if page is not None:
+            self._send_page(*page)
+        elif path in _ANSWERS:
+            query = parse_qs(urlsplit(self.path).query)
+            self._send_json(_ANSWERS[path](self.server.parts, {name: found[-1] for name, found in query.items()}))
+        elif found := _MEDIA.match(path):
+            self._send_media(found[1], found[2])
+        elif found := _FILE.match(path):
+            self._send_companion(found[1], FileKind(found[2]))
+        elif found := _FONT.match(path):
+            self._send_font(found[1])
+        elif path == "/favicon.ico":
+            self._send(b"", "image/x-icon", HTTPStatus.NO_CONTENT)
+        else:
+            raise Refused(HTTPStatus.NOT_FOUND, "path")
+
+    def _post(self, path: str) -> None:
+        if path == "/api/plays":
+            self._send_json(begin_play(self.server.parts, self._body(PlayRequest)), HTTPStatus.CREATED)
+        elif path == "/api/positions":
+            self._send_json(note_position(self.server.parts, self._body(PositionReport)))
+        else:
+            raise Refused(HTTPStatus.NOT_FOUND, "path")
+
+    def _body(self, kind: type[Any]) -> Any:
+        """The JSON of a request by our own page. Raises Refused."""
+        origin = self.headers.get("Origin")
+        if origin is not None and origin not in {f"http://{name}" for name in self.server.names}:
+            raise Refused(HTTPStatus.FORBIDDEN, "origin")
+        if self.headers.get("Content-Type", "").partition(";")[0].strip() != "application/json":
+            raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "type")
+        length = self.headers.get("Content-Length", "")
+        if not length.isdigit() or int(length) > MAX_BODY:
+            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "length")
+        try:
+            return msgspec.json.decode(self.rfile.read(int(length)), type=kind)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise Refused(HTTPStatus.BAD_REQUEST, str(error)) from error
+
+    # --- answers ------------------------------------------------------------------------------------------------------
+    def _send_json(self, value: object, status: HTTPStatus = HTTPStatus.OK) -> None:
+        self._send(msgspec.json.encode(value), "application/json", status, {"Cache-Control": "no-store"})
+
+    def _send_page(self, data: bytes, content_type: str, tag: str) -> None:
+        headers = {"ETag": tag, "Cache-Control": "no-cache"}
+        if self.headers.get("If-None-Match") == tag:
+            self._send(b"", content_type, HTTPStatus.NOT_MODIFIED, headers)
+        else:
+            self._send(data, content_type, HTTPStatus.OK, headers)
+
+    def _send_font(self, name: str) -> None:
+        folder, kind = self.server.parts.fonts, _FONTS.get(Path(name).suffix)
+        if folder is None or kind is None or ".." in name:
+            raise Refused(HTTPStatus.NOT_FOUND, "font")
+        try:
+            data = (folder / name).read_bytes()
+        except OSError as error:
+            raise Refused(HTTPStatus.NOT_FOUND, "font") from error
+        self._send(data, kind, HTTPStatus.OK, {"Cache-Control": "public, max-age=86400"})
+
+    def _send_media(self, release: str, profile: str) -> None:
+        manifest = self._allowed(release)
+        rendition = next((r for r in manifest.renditions if r.profile == profile), None)
+        if rendition is None:
+            raise Refused(HTTPStatus.NOT_FOUND, "profile")
+        self._send_file(rendition.sha256, "video/mp4")
+
+    def _send_companion(self, release: str, kind: FileKind) -> None:
+        manifest = self._allowed(release)
+        complete = self.server.parts.store.is_complete
+        file = next((f for f in manifest.files if f.kind is kind and complete(f.sha256)), None)
+        if file is None:
+            raise Refused(HTTPStatus.NOT_FOUND, "file")
+        self._send_file(file.sha256, None)
+
+    def _allowed(self, release: str) -> ReleaseManifest:
+        """The manifest of a release that may be played at this moment. Raises Refused."""
+        parts = self.server.parts
+        refusal = parts.guide.play_allowed(release, parts.now_ms())
+        manifest = parts.guide.manifest(release)
+        if refusal is not None or manifest is None:
+            raise Refused(HTTPStatus.FORBIDDEN, refusal or "not-admitted")
+        return manifest
+
+    def _send_file(self, sha256: str, content_type: str | None) -> None:
+        """A stored file or the range asked for. The first piece is checked before any header goes out."""
+        try:
+            file = self.server.parts.store.open(sha256)
+            span = read_range(self.headers.get("Range"), file.length)
+            start, end = span or (0, file.length)
+            pieces = file.stream(start, end)
+            first = next(pieces, b"")
+        except Unsatisfiable:
+            headers = {"Content-Range": f"bytes */{file.length}"}
+            self._send(b"", "video/mp4", HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, headers)
+            return
+        except AgentError as error:
+            log.warning("%s cannot be shown: %s", sha256[:12], error)
+            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "not-stored") from error
+        headers = {"Accept-Ranges": "bytes", "Cache-Control": "no-store", "ETag": f'"{sha256}"'}
+        if span is not None:
+            headers["Content-Range"] = f"bytes {start}-{end - 1}/{file.length}"
+        status = HTTPStatus.OK if span is None else HTTPStatus.PARTIAL_CONTENT
+        self._start(content_type or _sniffed(first, file), status, end - start, headers)
+        if self.command != "HEAD":
+            self._stream(first, pieces, sha256)
+
+    def _stream(self, first: bytes, pieces: Iterator[bytes], sha256: str) -> None:
+        self.connection.settimeout(SENDING_S)
+        try:
+            self.wfile.write(first)
+            for piece in pieces:
+                self.wfile.write(piece)
+            self.wfile.flush()
+        except AgentError as error:
+            log.error("%s: the answer ends here: %s", sha256[:12], error)
+            self.close_connection = True
+        finally:
+            self.connection.settimeout(self.timeout)
+
+    def _send(
+        self, data: bytes, content_type: str, status: HTTPStatus, headers: dict[str, str] | None = None
+    ) -> None:
+        self._start(content_type, status, len(data), headers or {})
+        if self.command != "HEAD":
+            self.wfile.write(data)
+
+    def _start(self, content_type: str, status: HTTPStatus, length: int, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        if status is not HTTPStatus.NO_CONTENT and status is not HTTPStatus.NOT_MODIFIED:
+            self.send_header("Content-Length", str(length))
+        for name, value in {**_HEADERS, **headers}.items():
+            self.send_header(name, value)
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+
+    def finish(self) -> None:
+        """Close; a player that is gone already is no error."""
+        try:
+            super().finish()
+        except (OSError, ValueError):
+            log.debug("connection closed by the page")
+
+    def handle_one_request(self) -> None:
+        try:
+            super().handle_one_request()
+        except (ConnectionError, socket.timeout):
+            self.close_connection = True
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        log.debug(format, *args)
+
+
+# --- what the routes call ---------------------------------------------------------------------------------------------
+def begin_play(parts: TvParts, request: PlayRequest) -> dict[str, Any]:
+    """A play begins: its id, where its medium is, and what it is. Raises Refused."""
+    if request.mode not in (Mode.LINEAR, Mode.LIBRARY):
+        raise Refused(HTTPStatus.BAD_REQUEST, "mode")
+    try:
+        start = parts.data.start(request.mode, request.release)
+    except CannotPlay as error:
+        raise Refused(HTTPStatus.CONFLICT, error.reason) from error
+    play = parts.player.begin(start.subject)
+    parts.store.watched(start.sha256, parts.now_ms())
+    return {"play": play, **start.answer}
+
+
+def note_position(parts: TvParts, report: PositionReport) -> dict[str, Any]:
+    """The page says where it is; how much was counted so far. Raises Refused."""
+    try:
+        counted = parts.player.report(report.play, report.state, report.position_ms, jump=report.jump)
+    except UnknownPlay as error:
+        raise Refused(HTTPStatus.NOT_FOUND, "play") from error
+    except Superseded as error:
+        raise Refused(HTTPStatus.CONFLICT, "superseded") from error
+    return {"counted_ms": counted}
+
+
+def _listing(parts: TvParts, query: dict[str, str]) -> object:
+    step = query.get("day", "0")
+    if not re.fullmatch(r"-?\d", step) or abs(int(step)) > MAX_LISTING_STEP:
+        raise Refused(HTTPStatus.BAD_REQUEST, "day")
+    return parts.data.listing(int(step))
+
+
+def _programme(parts: TvParts, query: dict[str, str]) -> object:
+    found = parts.data.programme(query.get("release", ""))
+    if found is None:
+        raise Refused(HTTPStatus.NOT_FOUND, "release")
+    return found
+
+
+_ANSWERS: dict[str, Callable[[TvParts, dict[str, str]], object]] = {
+    "/api/state": lambda parts, _: parts.data.state(),
+    "/api/listing": _listing,
+    "/api/library": lambda parts, _: parts.data.library(),
+    "/api/programme": _programme,
+}
+
+
+def _sniffed(first: bytes, file: VerifiedFile) -> str:
+    """The content type of a companion, by its first bytes; nothing else is ever guessed by the browser."""
+    for magic, kind in ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG", "image/png"), (b"WEBVTT", "text/vtt")):
+        if first.startswith(magic):
+            return kind
+    head = first[:16] or file.read(0, 16)
+    return "image/webp" if head[:4] == b"RIFF" and head[8:12] == b"WEBP" else "application/octet-stream"
+
+
+def _read_page() -> dict[str, tuple[bytes, str, str]]:
+    folder = resources.files("client_agent") / "tv"
+    found = {}
+    for path, (name, kind) in _PAGE.items():
+        data = (folder / name).read_bytes()
+        found[path] = (data, kind, f'"{hashlib.sha256(data).hexdigest()[:32]}"')
+    return found

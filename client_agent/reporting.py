@@ -1,0 +1,66 @@
+"""Puts together what a running agent reports and shows: outbox, reporter, player, TV server."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from client_agent.agent import Agent
+from client_agent.httpd import TvParts, TvServer
+from client_agent.outbox import Outbox, Stamp
+from client_agent.player import Player
+from client_agent.reporter import HttpLine, Reporter
+from client_agent.tvdata import TvData
+
+
+def stamp_of(agent: Agent) -> Callable[[], Stamp]:
+    """Readings of the agent's clock for records."""
+
+    def stamp() -> Stamp:
+        reading = agent.clock.reading()
+        now_ms, state = agent.clock.now_ms()
+        return Stamp(now_ms, reading.boot, reading.mono_ms, state, now_ms - reading.rtc_ms)
+
+    return stamp
+
+
+def open_outbox(agent: Agent) -> Outbox:
+    """This terminal's outbox. Raises OutboxBusy when another process reports for it."""
+    return Outbox(agent.paths.outbox, stamp=stamp_of(agent))
+
+
+def open_reporter(agent: Agent, outbox: Outbox) -> Reporter:
+    """Its way to the province, over the API that the signed network document names at the time."""
+    return Reporter(
+        outbox=outbox,
+        who=lambda: agent.identity,
+        line=HttpLine(agent.http(), lambda: agent.identity.api),
+        mono_ms=lambda: agent.clock.reading().mono_ms,
+        wall_ms=lambda: agent.clock.now_ms()[0],
+        hear_time=agent.clock.hear_server_time,
+    )
+
+
+def open_tv(agent: Agent, outbox: Outbox, port: int, host: str = "127.0.0.1") -> tuple[Player, TvServer]:
+    """The player's account and the TV page's server, not yet started. Raises OSError when the port is taken."""
+    player = Player(outbox, stamp_of(agent))
+    data = TvData(agent.guide, agent.store, agent.clock, lambda: agent.identity.station_name)
+    parts = TvParts(
+        data=data,
+        guide=agent.guide,
+        store=agent.store,
+        player=player,
+        outbox=outbox,
+        now_ms=lambda: agent.clock.now_ms()[0],
+        fonts=find_fonts(),
+    )
+    agent.store.on_corrupt = lambda sha256, piece: outbox.fault("piece_corrupt", f"{sha256}/{piece}")
+    return player, TvServer(parts, port, host)
+
+
+def find_fonts() -> Path | None:
+    """The folder of the Chinese web font: YUANBO_FONTS, the package's own, or what set-up put beside the sources."""
+    here = Path(__file__).resolve().parent
+    places = [os.environ.get("YUANBO_FONTS"), here / "tv" / "fonts", here.parent / "web_dist" / "fonts"]
+    return next((Path(place) for place in places if place and (Path(place) / "noto-sans-sc.css").is_file()), None)

@@ -1,0 +1,332 @@
+/* Puts it together: what the agent says, what the keys do, what is on the screen.
+
+   where     watch ──OK, ▲, 返回──► menu (首页 节目单 点播 设置) ──OK on a card──► chosen ──返回, end──► menu
+               ▲                      │
+               └──返回, 全屏收看────────┘        the channel's line goes on behind the menu, with sound and picture
+*/
+(function () {
+  'use strict';
+  var Views = TV.Views, Screen = TV.Screen, byId = Views.byId, setText = Views.setText, show = Views.show;
+  var POLL_MS = 5000, BAR_MS = 6000, TOAST_MS = 4000, RETRY_MS = [1000, 2000, 4000, 8000, 15000];
+  var where = 'watch';              /* watch, menu, chosen */
+  var data = { state: null, library: null, listing: null, day: 0, captions: true, big: false };
+  var base = null;                  /* {now_ms, perf}: the agent's time when it was asked */
+  var barUntil = 0, toastUntil = 0, retries = 0, retryAt = 0, pollAt = 0, polling = false, drawn = '', rate = 0;
+  var query = window.location.search, kiosk = /[?&]kiosk=1\b/.test(query);
+
+  /* --- time and talking to the agent --- */
+  TV.perf = function () { return window.performance.now(); };
+  TV.now = function () { return base ? base.now_ms + TV.perf() - base.perf : null; };
+
+  function ask(method, path, body, done) {
+    var request = new XMLHttpRequest(), sent = TV.perf();
+    request.open(method, path);
+    request.timeout = 10000;
+    request.onload = function () {
+      var answer = null;
+      try { answer = JSON.parse(request.responseText); } catch (error) { answer = null; }
+      done(answer ? request.status : 0, answer, sent);
+    };
+    request.onerror = request.ontimeout = function () { done(0, null, sent); };
+    if (body) { request.setRequestHeader('Content-Type', 'application/json'); }
+    request.send(body ? JSON.stringify(body) : null);
+  }
+  TV.post = function (path, body, done) { ask('POST', path, body, done); };
+
+  function poll() {
+    if (polling) { return; }
+    polling = true;
+    pollAt = TV.perf() + POLL_MS;
+    ask('GET', '/api/state', null, function (status, state, sent) {
+      polling = false;
+      if (status !== 200) { if (!Screen.shown()) { data.state = null; refresh(); } return; }
+      var news = !data.state || data.state.documents !== state.documents;
+      base = state.now_ms === null ? null : { now_ms: state.now_ms, perf: (sent + TV.perf()) / 2 };
+      data.state = state;
+      if (news || !data.library) { fetchLibrary(); }
+      refresh();
+    });
+  }
+  function fetchLibrary() {
+    ask('GET', '/api/library', null, function (status, answer) {
+      if (status === 200) { data.library = answer; redraw(); }
+    });
+  }
+  function fetchListing(then) {
+    ask('GET', '/api/listing?day=' + data.day, null, function (status, answer) {
+      data.listing = status === 200 ? answer : null;
+      then();
+    });
+  }
+
+  /* --- the channel's line --- */
+  function refresh() {
+    var state = data.state;
+    if (where !== 'chosen' || (state && state.item && state.item.source === 'emergency')) { follow(); }
+    redraw();
+    paint();
+  }
+
+  /* Put on what the line shows at this moment. */
+  function follow() {
+    var state = data.state, wanted = state && state.play, now = TV.now();
+    if (where === 'chosen') { leaveChosen(TV.say('toast_emergency')); }
+    if (wanted && now !== null && now >= wanted.ends_ms) { wanted = state.then; }
+    if (!wanted || now === null || now >= wanted.ends_ms) {
+      if (Screen.wanted() && Screen.wanted().mode === 'linear') { Screen.clear(); }
+      return;
+    }
+    var current = Screen.wanted();
+    if (current && current.mode === 'linear' && current.key === wanted.key) {
+      current.ends_ms = wanted.ends_ms;
+      return;
+    }
+    if (TV.perf() < retryAt) { return; }
+    wanted.mode = 'linear';
+    Screen.put(wanted);
+  }
+
+  Screen.onShown = function (what) {
+    retries = 0;
+    if (what.mode === 'linear' && data.state && data.state.item && data.state.item.release === what.release) { wakeBar(); }
+    paint();
+  };
+  Screen.onEnded = function (what) { if (what.mode === 'library') { leaveChosen(TV.say('toast_over')); } };
+  Screen.onFailed = function (what) {
+    if (what.mode === 'library') { leaveChosen(TV.say('toast_failed')); return; }
+    Screen.clear();
+    retryAt = TV.perf() + RETRY_MS[Math.min(retries, RETRY_MS.length - 1)];
+    retries++;
+    paint();
+    pollAt = 0;
+  };
+  Screen.onMuted = function () { paint(); };
+
+  /* --- choosing a programme --- */
+  function playChosen(programme) {
+    if (programme.stored === false) { toast(TV.say('toast_not_stored')); return; }
+    TV.post('/api/plays', { mode: 'library', release: programme.release }, function (status, answer) {
+      if (status !== 201) { toast(TV.say(answer && answer.error === 'not-stored' ? 'toast_not_stored' : 'toast_failed')); return; }
+      where = 'chosen';
+      answer.mode = 'library';
+      answer.key = 'library@' + answer.play;
+      Screen.put(answer);
+      wakeBar();
+      paint();
+    });
+  }
+  function leaveChosen(words) {
+    where = 'menu';
+    Screen.clear();
+    retryAt = 0;
+    if (words) { toast(words); }
+    follow();
+    openMenu(Views.view || 'home', null, true);
+  }
+
+  /* --- the menu --- */
+  function openMenu(view, wanted, stay) {
+    where = 'menu';
+    Views.view = view;
+    Views.drawTabs(chooseTab);
+    if (view === 'listing') {
+      if (!stay) { data.day = 0; }
+      fetchListing(function () { if (where === 'menu' && Views.view === 'listing') { drawListing(stay ? null : Views.currentRow(data.listing)); } });
+    }
+    draw(wanted);
+    paint();
+  }
+  function chooseTab(view) { openMenu(view, 'tab-' + view); Views.move('down'); }
+  function closeMenu() {
+    where = 'watch';
+    wakeBar();
+    paint();
+  }
+  var acts = {
+    watch: closeMenu,
+    open: function (view) { openMenu(view); },
+    play: playChosen,
+    day: function (step) { data.day = step; fetchListing(function () { drawListing('day' + step); }); },
+    listed: function (row) {
+      var now = TV.now();
+      if (now !== null && row.starts_ms <= now && now < row.ends_ms) { closeMenu(); return; }
+      if (now !== null && row.starts_ms > now) { toast(TV.say('toast_later', TV.hhmm(row.starts_ms))); return; }
+      playChosen(row);
+    },
+    language: function () { TV.lang = TV.lang === 'zh' ? 'en' : 'zh'; keep('lang', TV.lang); speak(); openMenu('settings', 'set-language'); },
+    captions: function () { data.captions = !data.captions; keep('captions', data.captions ? '1' : '0'); Screen.setCaptions(data.captions); draw(); },
+    size: function () { data.big = !data.big; keep('big', data.big ? '1' : '0'); measure(); draw(); }
+  };
+  function draw(wanted) {
+    drawn = signature();
+    if (Views.view === 'listing') { drawListing(wanted); return; }
+    Views.draw(Views.view, Views[Views.view](data, acts), TV.say('keys_home'), wanted);
+  }
+  function drawListing(wanted) { Views.draw('listing', Views.listing(data, acts), TV.say('keys_list'), wanted); }
+
+  /* Draw again only when something that stands there has changed. */
+  function redraw() { if (where === 'menu' && drawn !== signature()) { Views.drawTabs(chooseTab); draw(); } }
+  function signature() {
+    var s = data.state || {};
+    return JSON.stringify([Views.view, TV.lang, s.documents, s.clock, s.refusal, s.play && s.play.key, s.upcoming, s.item && s.item.id, data.library, Views.view === 'settings' && [data.captions, data.big]]);
+  }
+
+  /* --- painting what changes by itself --- */
+  function paint() {
+    var state = data.state, now = TV.now(), what = Screen.shown(), idle = !what;
+    var mood = 'at-' + where + (idle ? ' idle' : '') + (kiosk ? ' kiosk' : '');
+    if (document.body.className !== mood) { document.body.className = mood; }
+    show('shell', where === 'menu');
+    byId('shell').setAttribute('aria-hidden', where === 'menu' ? 'false' : 'true');
+    show('slate', idle);
+    var urgent = state && state.emergency;
+    show('emergency', urgent && idle && where !== 'menu');
+    setText('emergency-text', urgent || '');
+    paintClock(now);
+    if (idle) { paintSlate(state, now); }
+    paintBar(state, what, now);
+    paintTicker(state, urgent && !idle ? urgent : null);
+    var soundless = Screen.muted() && where !== 'menu';
+    show('hint', soundless && !idle);
+    setText('hint', TV.say('sound'));
+    show('toast', TV.perf() < toastUntil);
+  }
+  function paintClock(now) {
+    setText('clock-time', now === null ? '' : TV.hhmm(now));
+    setText('clock-date', now === null ? '' : TV.dateText(now));
+    setText('place', (data.state && data.state.station) || '');
+    var fill = byId('home-fill'), play = Screen.shown();
+    if (fill && play && play.mode === 'linear' && now !== null) { fill.style.width = share(now - play.starts_ms, play.media_ms); }
+  }
+  function share(part, whole) { return Math.max(0, Math.min(100, 100 * part / whole)).toFixed(2) + '%'; }
+
+  function paintSlate(state, now) {
+    var next = state && state.upcoming && state.upcoming[0], ready = state && state.tonight;
+    setText('slate-station', (state && state.station) || '远播');
+    setText('slate-time', now === null ? '' : TV.hhmm(now));
+    setText('slate-date', now === null ? '' : TV.dateText(now));
+    setText('slate-why', Screen.wanted() ? '' : Views.why(state) + (state && state.clock === 'uncertain' ? '　' + TV.say('clock_library') : ''));
+    setText('slate-next', next && now !== null ? TV.say('next') + '　' + TV.hhmm(next.starts_ms) + '　' + next.title : '');
+    var good = ready && ready.wanted > 0;
+    setText('slate-ready', !good ? '' : ready.ready === ready.wanted ? '✓ ' + TV.say('ready_all', ready.wanted) : TV.say('ready_some', ready.ready, ready.wanted));
+    byId('slate-ready').classList.toggle('all', !!good && ready.ready === ready.wanted);
+  }
+
+  function wakeBar() { barUntil = TV.perf() + BAR_MS; paint(); }
+  function paintBar(state, what, now) {
+    var paused = what && what.mode === 'library' && !Screen.playing();
+    show('bar', what && where !== 'menu' && (TV.perf() < barUntil || paused));
+    if (!what) { return; }
+    var chosen = what.mode === 'library', at = chosen ? Screen.position() : now - what.starts_ms;
+    var between = what.source === 'filler' || what.source === 'fill';
+    setText('bar-kicker', paused ? TV.say('paused') : TV.say(chosen ? 'chosen' : between ? 'between' : what.source === 'emergency' ? 'emergency' : 'on_air'));
+    byId('bar').classList.toggle('chosen', chosen);
+    setText('bar-title', what.title);
+    byId('bar-fill').style.width = share(at, what.media_ms);
+    setText('bar-left', TV.span(at) + ' / ' + TV.span(what.media_ms));
+    setText('bar-right', chosen ? TV.say('keys_play') : TV.name(what.section_names));
+    var next = !chosen && state && state.upcoming && state.upcoming[0];
+    setText('bar-next', next ? TV.say('next') + '　' + TV.hhmm(next.starts_ms) + '　' + next.title : '');
+  }
+
+  function paintTicker(state, urgent) {
+    var text = urgent || ((state && state.notices) || []).join('　　　◆　　　');
+    var line = byId('ticker-text');
+    show('ticker', text && where !== 'menu');
+    byId('ticker').classList.toggle('urgent', !!urgent);
+    setText('ticker-label', TV.say(urgent ? 'emergency' : 'notice'));
+    if (line.textContent !== text) {
+      line.textContent = text;
+      line.style.animationDuration = Math.max(14, 8 + text.length * 0.32) + 's';
+    }
+  }
+  function toast(text) { setText('toast', text); toastUntil = TV.perf() + TOAST_MS; paint(); }
+
+  /* --- keys: names where there are any, numbers for the old engines --- */
+  var NAMES = {
+    ArrowLeft: 'left', ArrowRight: 'right', ArrowUp: 'up', ArrowDown: 'down', Left: 'left', Right: 'right', Up: 'up', Down: 'down',
+    Enter: 'ok', Select: 'ok', Accept: 'ok', MediaPlayPause: 'ok', ' ': 'ok',
+    Escape: 'back', Esc: 'back', Backspace: 'back', GoBack: 'back', BrowserBack: 'back', XF86Back: 'back'
+  };
+  var CODES = { 37: 'left', 38: 'up', 39: 'right', 40: 'down', 13: 'ok', 32: 'ok', 23: 'ok', 27: 'back', 8: 'back', 4: 'back', 166: 'back', 461: 'back', 10009: 'back' };
+
+  function pressed(event) {
+    var key = NAMES[event.key] || CODES[event.keyCode];
+    if (event.ctrlKey || event.altKey || event.metaKey) { return; }
+    if (Screen.muted()) { Screen.setMuted(false); }
+    if (!key) { return; }
+    event.preventDefault();
+    ({ watch: atWatch, menu: atMenu, chosen: atChosen })[where](key, event.repeat);
+    paint();
+  }
+  function atWatch(key) {
+    if (key === 'left' || key === 'right' || key === 'down') { if (Screen.shown()) { wakeBar(); } else { openMenu('home'); } return; }
+    openMenu('home', 'watch');
+  }
+  function atMenu(key, repeat) {
+    if (key === 'back') {
+      if (Views.view === 'home') { closeMenu(); } else { openMenu('home', 'tab-' + Views.view); }
+    } else if (key === 'ok') {
+      var focused = Views.focused();
+      if (focused && !repeat) { focused.act(); }
+    } else { Views.move(key); }
+  }
+  function atChosen(key, repeat) {
+    rate = repeat ? Math.min(rate + 1, 12) : 0;
+    if (key === 'back') { leaveChosen(''); return; }
+    if (key === 'ok') { if (!repeat) { Screen.toggle(); } }
+    else if (key === 'left') { Screen.skip(rate > 4 ? -30000 : -10000); }
+    else if (key === 'right') { Screen.skip(rate > 4 ? 30000 : 10000); }
+    wakeBar();
+  }
+  document.addEventListener('keydown', pressed);
+
+  /* A mouse on an ordinary computer: what is pointed at has the focus, a click is OK. */
+  document.addEventListener('click', function (event) {
+    var target = event.target;
+    if (Screen.muted()) { Screen.setMuted(false); }
+    while (target && target !== document.body && !(target.classList && target.classList.contains('stop'))) { target = target.parentNode; }
+    if (target && target.act) { Views.focusNamed(target.getAttribute('data-stop')); target.act(); }
+    else if (where === 'watch') { openMenu('home', 'watch'); }
+    else if (where === 'chosen') { Screen.toggle(); wakeBar(); }
+  });
+
+  /* --- settings that stay, size, start --- */
+  function keep(name, value) { try { window.localStorage.setItem('yuanbo-' + name, value); } catch (error) { /* private window */ } }
+  function kept(name) { try { return window.localStorage.getItem('yuanbo-' + name); } catch (error) { return null; } }
+  function speak() {
+    document.documentElement.lang = TV.lang === 'zh' ? 'zh-CN' : 'en';
+    document.title = TV.lang === 'zh' ? '远播' : 'Yuanbo';
+  }
+  function measure() {
+    var unit = Math.min(window.innerWidth / 120, window.innerHeight / 67.5);
+    document.documentElement.style.fontSize = unit.toFixed(3) + 'px';
+    document.documentElement.classList.toggle('big', data.big);
+  }
+  window.addEventListener('resize', measure);
+
+  var asked = /[?&]lang=(zh|en)\b/.exec(query);
+  TV.lang = asked ? asked[1] : kept('lang') === 'en' ? 'en' : 'zh';
+  data.captions = kept('captions') !== '0';
+  data.big = kept('big') === '1';
+  Screen.setCaptions(data.captions);
+  speak();
+  measure();
+  Screen.setMuted(!kiosk);
+  poll();
+  setInterval(function () {
+    var now = TV.now(), current = Screen.wanted(), state = data.state;
+    Screen.tick();
+    if (TV.perf() >= pollAt) { poll(); }
+    if (where !== 'chosen') {
+      if (!current || (current.mode === 'linear' && now !== null && now >= current.ends_ms)) {
+        if (state && now !== null && TV.perf() >= retryAt) { follow(); }
+        if (current && pollAt > TV.perf() + 400) { pollAt = TV.perf() + 400; }
+      } else if (state && state.then && now !== null && current.ends_ms - now < Screen.AHEAD_MS && current === Screen.shown()) {
+        state.then.mode = 'linear';
+        if (state.then.key !== current.key) { Screen.ahead(state.then); }
+      }
+    }
+    paint();
+  }, 250);
+}());

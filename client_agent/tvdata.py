@@ -1,0 +1,303 @@
+"""What the TV page is told: plain JSON made from the guide's answers. Times are ms since 1970, spans in ms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from protocol.batch import ClockState, Mode
+from protocol.documents import FileKind, ReleaseManifest
+from protocol.merge import ListedItem, Listing, Source
+from protocol.times import day_of_ms
+
+from client_agent import VERSION
+from client_agent.clock import Clock
+from client_agent.config import READY_HORIZON_MS
+from client_agent.guide import Guide, OnAir, Playable, Refusal
+from client_agent.sessions import Subject
+from client_agent.store import Store
+
+SECTIONS = {
+    "dangjian": ("党建时政", "Party building"),
+    "zhengce": ("政策法规", "Policies"),
+    "dangshi": ("党史党性", "Party history"),
+    "xianfeng": ("先锋风采", "Pioneers"),
+    "zhifu": ("致富信息", "Ways to earn"),
+    "nongji": ("农业科技", "Farming"),
+    "shichang": ("市场行情", "Market prices"),
+    "wenyu": ("文化娱乐", "Culture"),
+    "kepu": ("科普健康", "Health and science"),
+    "fazhi": ("法治课堂", "Law class"),
+    "qingnian": ("青年创业", "Young founders"),
+    "xiangtu": ("燕赵乡土", "Home soil"),
+}
+"""Names of the shelves every installation starts with, in their order; another slug shows as it is."""
+BETWEEN = frozenset({Source.FILLER, Source.FILL, Source.SLATE})
+"""Sources that stand between programmes; a listing shows a run of them as one line."""
+UPCOMING = 4
+READINESS_FOR_MS = 60_000
+Json = dict[str, Any]
+
+
+class CannotPlay(RuntimeError):
+    """This cannot be played now; ``reason`` is a Refusal."""
+
+    def __init__(self, reason: Refusal) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Start:
+    """A play that may begin: what counts, the stored file, and what the page is told."""
+
+    subject: Subject
+    sha256: str
+    answer: Json
+
+
+class TvData:
+    """Answers for the page. Safe from any thread."""
+
+    def __init__(self, guide: Guide, store: Store, clock: Clock, station: Callable[[], str]) -> None:
+        self._guide = guide
+        self._store = store
+        self._clock = clock
+        self._station = station
+        self._rows: dict[date, tuple[str, list[Json]]] = {}
+        self._ready: tuple[str, int, Json] | None = None
+
+    # --- now ----------------------------------------------------------------------------------------------------------
+    def state(self) -> Json:
+        """What is on, what comes next, and how this terminal is."""
+        now_ms, clock = self._clock.now_ms()
+        known = clock is not ClockState.UNCERTAIN
+        on_air = self._guide.on_air(now_ms)
+        item = on_air.item
+        return {
+            "version": VERSION,
+            "documents": self._guide.version,
+            "station": self._station(),
+            "clock": clock,
+            "now_ms": now_ms if known else None,
+            "item": self._listed(item) if item is not None and known else None,
+            "play": self._on_screen(on_air, now_ms) if known else None,
+            "then": self._then(on_air) if known else None,
+            "refusal": on_air.refusal,
+            "upcoming": self._upcoming(now_ms) if known else [],
+            "notices": [notice.text for notice in self._guide.notices(now_ms)] if known else [],
+            "emergency": item.text if item is not None and known and item.source is Source.EMERGENCY else None,
+            "tonight": self._readiness(now_ms) if known else None,
+        }
+
+    def _on_screen(self, on_air: OnAir, now_ms: int) -> Json | None:
+        if on_air.play is None or on_air.item is None:
+            return None
+        return {
+            "key": f"{on_air.item.id}@{on_air.ends_ms}",
+            "item": on_air.item.id,
+            "starts_ms": now_ms - on_air.offset_ms,
+            "offset_ms": on_air.offset_ms,
+            "ends_ms": on_air.ends_ms,
+            "source": on_air.item.source if on_air.refusal is None else Source.FILLER,
+            **medium(on_air.play),
+        }
+
+    def _then(self, on_air: OnAir) -> Json | None:
+        """What follows on the screen, so that the page can load it ahead."""
+        following = self._guide.on_air(on_air.ends_ms, on_air.channel)
+        return self._on_screen(following, on_air.ends_ms)
+
+    def _upcoming(self, now_ms: int) -> list[Json]:
+        """The next placed programmes, tonight's or tomorrow's."""
+        today = day_of_ms(now_ms)
+        found: list[Json] = []
+        for day in (today, today + timedelta(days=1)):
+            found += [r for r in self.rows(day) if r["kind"] == "programme" and r["starts_ms"] > now_ms]
+            if len(found) >= UPCOMING:
+                break
+        return found[:UPCOMING]
+
+    def _readiness(self, now_ms: int) -> Json:
+        """Of the different programmes of the next 24 h, how many are stored and verified; the first ones missing."""
+        version = self._guide.version
+        if self._ready and self._ready[0] == version and 0 <= now_ms - self._ready[1] < READINESS_FOR_MS:
+            return self._ready[2]
+        items = {item.release: item for item in self._guide.readiness(now_ms, READY_HORIZON_MS)}
+        missing = [item.title for item in items.values() if not item.ready]
+        answer = {"wanted": len(items), "ready": len(items) - len(missing), "missing": missing[:5]}
+        self._ready = (version, now_ms, answer)
+        return answer
+
+    # --- the listing --------------------------------------------------------------------------------------------------
+    def listing(self, step: int) -> Json:
+        """The listing of a day, counted from today; runs of fillers are one line each."""
+        now_ms, clock = self._clock.now_ms()
+        if clock is ClockState.UNCERTAIN:
+            return {"day": None, "now_ms": None, "rows": []}
+        day = day_of_ms(now_ms) + timedelta(days=step)
+        rows = [{**row, "stored": self._stored(row.get("release"))} for row in self.rows(day)]
+        return {"day": day.isoformat(), "now_ms": now_ms, "rows": rows}
+
+    def rows(self, day: date) -> list[Json]:
+        """A day's lines, remembered until the documents change."""
+        version = self._guide.version
+        known = self._rows.get(day)
+        if known is None or known[0] != version:
+            lines = list(collapsed(self._guide.listing(day)))
+            known = (version, [self._listed(l) if isinstance(l, ListedItem) else l for l in lines])
+            while len(self._rows) >= 3:
+                self._rows.pop(next(iter(self._rows)))
+            self._rows[day] = known
+        return known[1]
+
+    def _listed(self, item: ListedItem) -> Json:
+        manifest = self._guide.manifest(item.release) if item.release else None
+        starts = item.starts_ms
+        return {
+            "kind": "programme",
+            "id": item.id,
+            "starts_ms": starts,
+            "ends_ms": starts + item.duration_ms,
+            "source": item.source,
+            "required": item.required,
+            "release": item.release,
+            "title": manifest.title if manifest else "",
+            "section": manifest.section if manifest else None,
+            "section_names": section_names(manifest.section) if manifest else None,
+            "level": item.why.level if item.why else None,
+            "text": item.text,
+        }
+
+    def _stored(self, release: str | None) -> bool:
+        return release is not None and self._guide.playable(release) is not None
+
+    # --- the library --------------------------------------------------------------------------------------------------
+    def library(self) -> Json:
+        """What may be chosen at any time, shelf by shelf, in the shelves' order; empty shelves are left out."""
+        shelves: dict[str, list[Json]] = {}
+        for entry in self._guide.library():
+            shelves.setdefault(entry.manifest.section, []).append(self._card(entry.release, entry.manifest, entry.stored))
+        order = [slug for slug in SECTIONS if slug in shelves] + [s for s in shelves if s not in SECTIONS]
+        sections = [{"slug": slug, "names": section_names(slug), "programmes": shelves[slug]} for slug in order]
+        return {"sections": sections}
+
+    def _card(self, release: str, manifest: ReleaseManifest, stored: bool) -> Json:
+        return {
+            "release": release,
+            "title": manifest.title,
+            "number": manifest.number,
+            "section": manifest.section,
+            "section_names": section_names(manifest.section),
+            "duration_ms": manifest.duration_ms,
+            "stored": stored,
+            "poster": self._poster(release, manifest),
+        }
+
+    def _poster(self, release: str, manifest: ReleaseManifest) -> str | None:
+        posters = (f for f in manifest.files if f.kind is FileKind.POSTER and self._store.is_complete(f.sha256))
+        return f"/files/{release}/poster" if next(posters, None) else None
+
+    def programme(self, release: str) -> Json | None:
+        """One programme in full, or None where no current document names it."""
+        manifest = self._guide.manifest(release)
+        if manifest is None:
+            return None
+        now_ms, _ = self._clock.now_ms()
+        return {
+            **self._card(release, manifest, self._guide.playable(release) is not None),
+            "summary": manifest.summary,
+            "source": manifest.rights.source,
+            "licence": manifest.rights.licence,
+            "refusal": self._guide.play_allowed(release, now_ms),
+        }
+
+    # --- starting to play -----------------------------------------------------------------------------------------------
+    def start(self, mode: Mode, release: str) -> Start:
+        """What begins when the page plays a release, in the channel's line or chosen. Raises CannotPlay."""
+        now_ms, clock = self._clock.now_ms()
+        refusal = self._guide.play_allowed(release, now_ms)
+        if refusal is not None:
+            raise CannotPlay(refusal)
+        on_air = self._on_air_with(release, now_ms, clock) if mode is Mode.LINEAR else None
+        play = on_air.play if on_air else self._guide.playable(release)
+        if play is None:
+            raise CannotPlay(Refusal.NOT_STORED)
+        manifest = play.manifest
+        named = on_air is not None and on_air.item is not None and on_air.item.release == release
+        subject = Subject(
+            mode=mode,
+            programme=manifest.programme,
+            edition=manifest.edition,
+            release=release,
+            title=manifest.title,
+            section=manifest.section,
+            duration_ms=manifest.duration_ms,
+            channel=on_air.channel if on_air else None,
+            item=on_air.item.id if on_air and on_air.item and named else None,
+            profile=play.rendition.profile,
+        )
+        answer = {"title": manifest.title, **medium(play), **self._card(release, manifest, True)}
+        return Start(subject, play.rendition.sha256, answer)
+
+    def _on_air_with(self, release: str, now_ms: int, clock: ClockState) -> OnAir:
+        """The line at this moment, or at the next change when the page is a moment ahead. Raises CannotPlay."""
+        if clock is ClockState.UNCERTAIN:
+            raise CannotPlay(Refusal.CLOCK)
+        on_air = self._guide.on_air(now_ms)
+        if release_of(on_air) != release:
+            on_air = self._guide.on_air(on_air.ends_ms, on_air.channel)
+        if release_of(on_air) != release:
+            raise CannotPlay(Refusal.NO_SCHEDULE)
+        return on_air
+
+
+def release_of(on_air: OnAir) -> str | None:
+    """The release on the screen: the item's, or the filler's in its stead."""
+    return on_air.play.release if on_air.play else None
+
+
+def medium(play: Playable) -> Json:
+    """Where the page finds a medium and its companions."""
+    return {
+        "release": play.release,
+        "title": play.manifest.title,
+        "section": play.manifest.section,
+        "section_names": section_names(play.manifest.section),
+        "media_ms": play.manifest.duration_ms,
+        "url": f"/media/{play.release}/{play.rendition.profile}.mp4",
+        "poster": f"/files/{play.release}/poster" if play.poster else None,
+        "subtitles": f"/files/{play.release}/subtitles" if play.subtitles else None,
+    }
+
+
+def section_names(slug: str) -> Json:
+    """A shelf's name in both languages."""
+    zh, en = SECTIONS.get(slug, (slug, slug))
+    return {"zh": zh, "en": en}
+
+
+def collapsed(listing: Listing) -> Iterable[ListedItem | Json]:
+    """A listing in which each run of what stands between programmes is one line with its span."""
+    run: list[ListedItem] = []
+    for item in listing.items:
+        if item.source in BETWEEN:
+            run.append(item)
+            continue
+        yield from _line(run)
+        run = []
+        yield item
+    yield from _line(run)
+
+
+def _line(run: list[ListedItem]) -> Iterable[Json]:
+    if run:
+        slate = all(item.source is Source.SLATE for item in run)
+        yield {
+            "kind": "slate" if slate else "between",
+            "starts_ms": run[0].starts_ms,
+            "ends_ms": run[-1].ends_ms,
+            "count": len({item.release for item in run if item.release}),
+        }
