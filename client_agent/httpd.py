@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -25,8 +24,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 from msgspec import Meta
-from protocol.batch import Mode
-from protocol.documents import FileKind, ReleaseManifest, Sha256Hex
 
 from client_agent.errors import AgentError
 from client_agent.guide import Guide
@@ -36,6 +33,8 @@ from client_agent.ranges import Unsatisfiable, read_range
 from client_agent.sessions import PlayState
 from client_agent.store import Store, VerifiedFile
 from client_agent.tvdata import CannotPlay, TvData
+from protocol.batch import Mode
+from protocol.documents import FileKind, ReleaseManifest, Sha256Hex
 
 log = logging.getLogger(__name__)
 
@@ -204,7 +203,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_page(*page)
         elif path in _ANSWERS:
             query = parse_qs(urlsplit(self.path).query)
-            self._send_json(_ANSWERS[path](self.server.parts, {name: found[-1] for name, found in query.items()}))
+            self._send_json(
+                _ANSWERS[path](self.server.parts, {name: found[-1] for name, found in query.items()})
+            )
         elif found := _MEDIA.match(path):
             self._send_media(found[1], found[2])
         elif found := _FILE.match(path):
@@ -348,7 +349,7 @@ class _Handler(BaseHTTPRequestHandler):
     def handle_one_request(self) -> None:
         try:
             super().handle_one_request()
-        except (ConnectionError, socket.timeout):
+        except (TimeoutError, ConnectionError):
             self.close_connection = True
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name

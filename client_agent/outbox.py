@@ -31,10 +31,6 @@ from pathlib import Path
 from typing import IO, Any
 
 import msgspec
-from protocol import batch as wire
-from protocol.batch import BatchHeader, ClockState, EpochState, Fault, Gap, Record
-from protocol.errors import ProtocolError
-from protocol.times import DAY_MS, ms_to_text
 
 from client_agent.outbox_rules import (
     BATCH_RECORDS,
@@ -46,6 +42,10 @@ from client_agent.outbox_rules import (
     lost_spans,
     moves,
 )
+from protocol import batch as wire
+from protocol.batch import BatchHeader, ClockState, EpochState, Fault, Gap, Record
+from protocol.errors import ProtocolError
+from protocol.times import DAY_MS, ms_to_text
 
 log = logging.getLogger(__name__)
 
@@ -184,7 +184,9 @@ class Outbox:
 
     def _insert(self, kind: type[Record], fields: Mapping[str, Any], *, is_open: bool) -> Place:
         epoch = self._epoch or self._begin_epoch()
-        row = self._db.execute("UPDATE epochs SET last = last + 1 WHERE epoch = ? RETURNING last", (epoch,)).fetchone()
+        row = self._db.execute(
+            "UPDATE epochs SET last = last + 1 WHERE epoch = ? RETURNING last", (epoch,)
+        ).fetchone()
         place = Place(epoch, row[0])
         self._store(place, kind, fields, is_open=is_open)
         return place
@@ -200,7 +202,10 @@ class Outbox:
     def _begin_epoch(self) -> str:
         """A fresh epoch whose row names the one before it, in the transaction of its first record."""
         epoch = self._new_epoch()
-        before = self._db.execute("SELECT epoch, last FROM epochs ORDER BY n DESC LIMIT 1").fetchone() or (None, None)
+        before = self._db.execute("SELECT epoch, last FROM epochs ORDER BY n DESC LIMIT 1").fetchone() or (
+            None,
+            None,
+        )
         self._db.execute(
             "INSERT INTO epochs (epoch, prev_epoch, prev_last, head) VALUES (?, ?, ?, ?)",
             (epoch, *before, wire.GENESIS_HASH),
@@ -245,7 +250,8 @@ class Outbox:
     def _next_records(self, epoch: str) -> list[Record]:
         """The run of closed records at the front of an epoch. One that cannot be read is dropped, with a gap."""
         rows = self._db.execute(
-            "SELECT seq, data FROM records WHERE epoch = ? AND NOT open ORDER BY seq LIMIT ?", (epoch, BATCH_RECORDS + 1)
+            "SELECT seq, data FROM records WHERE epoch = ? AND NOT open ORDER BY seq LIMIT ?",
+            (epoch, BATCH_RECORDS + 1),
         ).fetchall()
         records = []
         for seq, data in rows[: cut_length([(seq, len(data)) for seq, data in rows])]:
@@ -264,7 +270,8 @@ class Outbox:
             "UPDATE epochs SET head = ? WHERE epoch = ?", (hashlib.sha256(line).hexdigest(), header.epoch)
         )
         self._db.execute(
-            "DELETE FROM records WHERE epoch = ? AND seq BETWEEN ? AND ?", (header.epoch, header.first, header.last)
+            "DELETE FROM records WHERE epoch = ? AND seq BETWEEN ? AND ?",
+            (header.epoch, header.first, header.last),
         )
         cursor = self._db.execute(
             "INSERT INTO batches (epoch, first, last, state, data) VALUES (?, ?, ?, ?, ?)",
@@ -339,7 +346,9 @@ class Outbox:
         if line is None:
             return
         kept = [(b.first, b.last) for b in self._batches("WHERE epoch = ?", (epoch,))]
-        kept += [(seq, seq) for (seq,) in self._db.execute("SELECT seq FROM records WHERE epoch = ?", (epoch,))]
+        kept += [
+            (seq, seq) for (seq,) in self._db.execute("SELECT seq FROM records WHERE epoch = ?", (epoch,))
+        ]
         told = self._db.execute("SELECT first, last FROM told_gaps WHERE epoch = ?", (epoch,)).fetchall()
         for first, last in lost_spans(state, [*kept, *told], line[0]):
             self._tell_gap(epoch, first, last, "expired")
@@ -376,13 +385,17 @@ class Outbox:
             "SELECT data FROM batches WHERE epoch = ? AND state = 'waiting' ORDER BY id", (epoch,)
         ).fetchall()
         records = [record for (data,) in rows for record in _records_of(data)]
-        loose = self._db.execute("SELECT data FROM records WHERE epoch = ? AND NOT open ORDER BY seq", (epoch,))
+        loose = self._db.execute(
+            "SELECT data FROM records WHERE epoch = ? AND NOT open ORDER BY seq", (epoch,)
+        )
         return records + [wire.read_record(data) for (data,) in loose.fetchall()]
 
     def _copy(self, record: Record) -> None:
         """The same record under a new number, with its own times."""
         epoch = self._epoch or self._begin_epoch()
-        row = self._db.execute("UPDATE epochs SET last = last + 1 WHERE epoch = ? RETURNING last", (epoch,)).fetchone()
+        row = self._db.execute(
+            "UPDATE epochs SET last = last + 1 WHERE epoch = ? RETURNING last", (epoch,)
+        ).fetchone()
         data = msgspec.json.encode(msgspec.structs.replace(record, seq=row[0]))
         self._db.execute(
             "INSERT INTO records (epoch, seq, open, at_ms, data) VALUES (?, ?, 0, ?, ?)",
@@ -396,7 +409,9 @@ class Outbox:
             now = self._stamp()
             gone = 0
             if now.clock is not ClockState.UNCERTAIN:
-                cursor = self._db.execute("DELETE FROM batches WHERE acknowledged_ms < ?", (now.wall_ms - self._keep_ms,))
+                cursor = self._db.execute(
+                    "DELETE FROM batches WHERE acknowledged_ms < ?", (now.wall_ms - self._keep_ms,)
+                )
                 gone += cursor.rowcount
             self._db.execute(
                 "DELETE FROM epochs WHERE n < (SELECT max(n) FROM epochs)"
@@ -443,7 +458,9 @@ class Outbox:
 
     def _tell_gap(self, epoch: str, first: int, last: int, reason: str) -> None:
         self._insert(Gap, {"epoch": epoch, "first": first, "last": last, "reason": reason}, is_open=False)
-        self._db.execute("INSERT OR IGNORE INTO told_gaps (epoch, first, last) VALUES (?, ?, ?)", (epoch, first, last))
+        self._db.execute(
+            "INSERT OR IGNORE INTO told_gaps (epoch, first, last) VALUES (?, ?, ?)", (epoch, first, last)
+        )
 
     # --- looking ----------------------------------------------------------------------------------------------------
     def length(self) -> int:
@@ -509,7 +526,9 @@ class Outbox:
         self._db = _connect(self.path)
         self._epoch = None
         self._db.execute("BEGIN IMMEDIATE")
-        self._insert(Fault, {"code": "outbox_corrupt", "text": f"{error}; kept as {aside.name}"}, is_open=False)
+        self._insert(
+            Fault, {"code": "outbox_corrupt", "text": f"{error}; kept as {aside.name}"}, is_open=False
+        )
         self._db.execute("COMMIT")
         return self._db
 

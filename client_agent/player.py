@@ -12,11 +12,10 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-from protocol.batch import Viewing
-from protocol.identifiers import uuid7
-
 from client_agent.outbox import Outbox, OutboxFull, Place, Stamp
 from client_agent.sessions import Closed, Heard, PlayState, Session, Subject, hear, must_close, viewing
+from protocol.batch import Viewing
+from protocol.identifiers import uuid7
 
 log = logging.getLogger(__name__)
 JOURNAL_MS = 8_000
@@ -115,7 +114,13 @@ class Player:
         if session is None:
             return
         self._past.append(session.id)
-        log.info("%s %s: %d s counted (%s)", session.subject.mode, session.subject.title, session.played_ms // 1000, why)
+        log.info(
+            "%s %s: %d s counted (%s)",
+            session.subject.mode,
+            session.subject.title,
+            session.played_ms // 1000,
+            why,
+        )
         if session.watched:
             self._unwritten.append((session, place))
             self._write_unwritten()

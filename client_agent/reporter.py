@@ -25,15 +25,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from protocol import batch as wire
-from protocol.batch import MarksRequest, Receipt
-from protocol.errors import ProtocolError
-from protocol.times import DAY_MS, text_to_ms
-
 from client_agent.errors import BadAnswer, Unreachable
 from client_agent.fetch import Http, join
 from client_agent.outbox import Outbox, OutboxFull
 from client_agent.outbox_rules import BATCH_RECORDS
+from protocol import batch as wire
+from protocol.batch import MarksRequest, Receipt
+from protocol.errors import ProtocolError
+from protocol.times import DAY_MS, text_to_ms
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +94,11 @@ class HttpLine:
     def __call__(self, path: str, body: bytes, content_type: str) -> Answer:
         try:
             answer = self._http.post(
-                join(self._api(), path), body, content_type=content_type, max_bytes=MAX_ANSWER, deadline_s=DEADLINE_S
+                join(self._api(), path),
+                body,
+                content_type=content_type,
+                max_bytes=MAX_ANSWER,
+                deadline_s=DEADLINE_S,
             )
         except (Unreachable, BadAnswer) as error:
             raise NoAnswer(str(error)) from error
@@ -340,7 +343,9 @@ class Reporter:
         epoch = self.outbox.batch(batch).epoch
         log.error("the province calls epoch %s forked: a copy of this disk has reported", epoch)
         try:
-            receipt: Receipt | None = wire.read_receipt(answer.body, request=data, trusted=self.who().receipt_keys)
+            receipt: Receipt | None = wire.read_receipt(
+                answer.body, request=data, trusted=self.who().receipt_keys
+            )
         except ProtocolError:
             receipt = self._ask_of({epoch: 0})
         if receipt is None:
@@ -369,7 +374,9 @@ class Reporter:
             )
             self.tally.acknowledged += len(changed.acknowledged)
             if changed.waiting_again:
-                log.warning("the province lacks %d batches it once had: sending again", len(changed.waiting_again))
+                log.warning(
+                    "the province lacks %d batches it once had: sending again", len(changed.waiting_again)
+                )
         self._ask_marks = False
         self.outbox.marks_asked_ms = self.wall_ms()
 
@@ -427,5 +434,3 @@ class Reporter:
         if now >= self._faults_at.get(code, 0):
             self._faults_at[code] = now + FAULT_EVERY_MS
             self.outbox.fault(code, text)
-
-

@@ -63,4 +63,6 @@ def find_fonts() -> Path | None:
     """The folder of the Chinese web font: YUANBO_FONTS, the package's own, or what set-up put beside the sources."""
     here = Path(__file__).resolve().parent
     places = [os.environ.get("YUANBO_FONTS"), here / "tv" / "fonts", here.parent / "web_dist" / "fonts"]
-    return next((Path(place) for place in places if place and (Path(place) / "noto-sans-sc.css").is_file()), None)
+    return next(
+        (Path(place) for place in places if place and (Path(place) / "noto-sans-sc.css").is_file()), None
+    )

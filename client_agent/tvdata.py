@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from protocol.batch import ClockState, Mode
-from protocol.documents import FileKind, ReleaseManifest
-from protocol.merge import ListedItem, Listing, Source
-from protocol.times import day_of_ms
-
 from client_agent import VERSION
 from client_agent.clock import Clock
 from client_agent.config import READY_HORIZON_MS
 from client_agent.guide import Guide, OnAir, Playable, Refusal
 from client_agent.sessions import Subject
 from client_agent.store import Store
+from protocol.batch import ClockState, Mode
+from protocol.documents import FileKind, ReleaseManifest
+from protocol.merge import ListedItem, Listing, Source
+from protocol.times import day_of_ms
 
 SECTIONS = {
     "dangjian": ("党建时政", "Party building"),
@@ -88,7 +87,9 @@ class TvData:
             "refusal": on_air.refusal,
             "upcoming": self._upcoming(now_ms) if known else [],
             "notices": [notice.text for notice in self._guide.notices(now_ms)] if known else [],
-            "emergency": item.text if item is not None and known and item.source is Source.EMERGENCY else None,
+            "emergency": item.text
+            if item is not None and known and item.source is Source.EMERGENCY
+            else None,
             "tonight": self._readiness(now_ms) if known else None,
         }
 
@@ -179,9 +180,13 @@ class TvData:
         """What may be chosen at any time, shelf by shelf, in the shelves' order; empty shelves are left out."""
         shelves: dict[str, list[Json]] = {}
         for entry in self._guide.library():
-            shelves.setdefault(entry.manifest.section, []).append(self._card(entry.release, entry.manifest, entry.stored))
+            shelves.setdefault(entry.manifest.section, []).append(
+                self._card(entry.release, entry.manifest, entry.stored)
+            )
         order = [slug for slug in SECTIONS if slug in shelves] + [s for s in shelves if s not in SECTIONS]
-        sections = [{"slug": slug, "names": section_names(slug), "programmes": shelves[slug]} for slug in order]
+        sections = [
+            {"slug": slug, "names": section_names(slug), "programmes": shelves[slug]} for slug in order
+        ]
         return {"sections": sections}
 
     def _card(self, release: str, manifest: ReleaseManifest, stored: bool) -> Json:
@@ -197,7 +202,9 @@ class TvData:
         }
 
     def _poster(self, release: str, manifest: ReleaseManifest) -> str | None:
-        posters = (f for f in manifest.files if f.kind is FileKind.POSTER and self._store.is_complete(f.sha256))
+        posters = (
+            f for f in manifest.files if f.kind is FileKind.POSTER and self._store.is_complete(f.sha256)
+        )
         return f"/files/{release}/poster" if next(posters, None) else None
 
     def programme(self, release: str) -> Json | None:

@@ -186,8 +186,17 @@
     send();
   }
 
+  /* Call back once everything said so far has arrived: a new play closes the account of the one before. */
+  var waiting = [];
+  Screen.settle = function (then) {
+    if (shown) { report(shown, stateOf(videos[front])); }
+    waiting.push(then);
+    send();
+  };
+
   function send() {
-    if (sending || !reports.length) { return; }
+    if (sending) { return; }
+    if (!reports.length) { waiting.splice(0).forEach(function (then) { then(); }); return; }
     var next = reports.shift();
     sending = true;
     TV.post('/api/positions', { play: next.show.play, position_ms: next.position_ms, state: next.state, jump: next.jump },
@@ -203,6 +212,11 @@
     if (show.play) { say(stateOf(videos[front])); return; }
     if (show.registering) { return; }
     show.registering = true;
+    waiting.push(function () { begun(show); });
+    send();
+  }
+
+  function begun(show) {
     TV.post('/api/plays', { mode: show.mode, release: show.release }, function (status, answer) {
       show.registering = false;
       if (status === 201) { show.play = answer.play; if (show === shown) { say(stateOf(videos[front])); } return; }

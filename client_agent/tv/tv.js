@@ -105,7 +105,7 @@
   /* --- choosing a programme --- */
   function playChosen(programme) {
     if (programme.stored === false) { toast(TV.say('toast_not_stored')); return; }
-    TV.post('/api/plays', { mode: 'library', release: programme.release }, function (status, answer) {
+    Screen.settle(function () { TV.post('/api/plays', { mode: 'library', release: programme.release }, function (status, answer) {
       if (status !== 201) { toast(TV.say(answer && answer.error === 'not-stored' ? 'toast_not_stored' : 'toast_failed')); return; }
       where = 'chosen';
       answer.mode = 'library';
@@ -113,7 +113,7 @@
       Screen.put(answer);
       wakeBar();
       paint();
-    });
+    }); });
   }
   function leaveChosen(words) {
     where = 'menu';
@@ -205,8 +205,8 @@
     setText('slate-station', (state && state.station) || '远播');
     setText('slate-time', now === null ? '' : TV.hhmm(now));
     setText('slate-date', now === null ? '' : TV.dateText(now));
-    setText('slate-why', Screen.wanted() ? '' : Views.why(state) + (state && state.clock === 'uncertain' ? '　' + TV.say('clock_library') : ''));
-    setText('slate-next', next && now !== null ? TV.say('next') + '　' + TV.hhmm(next.starts_ms) + '　' + next.title : '');
+    setText('slate-why', Screen.wanted() ? '' : Views.why(state));
+    setText('slate-next', state && now === null ? TV.say('clock_library') : next ? TV.say('next') + '　' + TV.hhmm(next.starts_ms) + '　' + next.title : '');
     var good = ready && ready.wanted > 0;
     setText('slate-ready', !good ? '' : ready.ready === ready.wanted ? '✓ ' + TV.say('ready_all', ready.wanted) : TV.say('ready_some', ready.ready, ready.wanted));
     byId('slate-ready').classList.toggle('all', !!good && ready.ready === ready.wanted);

@@ -58,7 +58,8 @@
   Views.focusNamed = function (wanted) { var found = find(wanted); if (found) { Views.focusAt(found.row, found.column); } };
   Views.move = function (direction) {
     var row = at.row, column = at.column;
-    if (direction === 'left') { column--; } else if (direction === 'right') { column++; }
+    if (direction === 'left' && rows[row].length === 1 && row > 1 && rows[1].length > 1 && !rows[1].keeps) { row = 1; column = 1; }
+    else if (direction === 'left') { column--; } else if (direction === 'right') { column++; }
     else {
       row += direction === 'up' ? -1 : 1;
       if (row < 0 || row >= rows.length) { return; }
@@ -166,7 +167,7 @@
       var left = el('div', 'hero-text');
       var kicker = el('div', 'kicker', null, el('span', 'dot'), el('span', '', heading(state)));
       left.appendChild(kicker);
-      left.appendChild(el('h1', '', title(state)));
+      left.appendChild(el('h1', play ? '' : 'reason', title(state)));
       var meta = el('div', 'meta');
       if (item && item.kind === 'programme' && play) {
         meta.appendChild(el('span', 'section', TV.name((play || item).section_names)));
@@ -177,7 +178,7 @@
       var buttons = [];
       if (play) { buttons.push(stop('watch', 'button', acts.watch, [el('span', 'triangle'), el('span', '', TV.say('watch_full'))])); }
       buttons.push(stop('to-listing', 'button plain', function () { acts.open('listing'); }, [el('span', '', TV.say('whole_listing'))]));
-      if (!play) { buttons.unshift(stop('to-library', 'button', function () { acts.open('library'); }, [el('span', '', TV.say('to_library'))])); }
+      if (!play && mixed(data.library).length) { buttons.unshift(stop('to-library', 'button', function () { acts.open('library'); }, [el('span', '', TV.say('to_library'))])); }
       var line = el('div', 'buttons');
       buttons.forEach(function (b) { line.appendChild(b); });
       left.appendChild(line);
@@ -251,7 +252,7 @@
       var rows = (listing && listing.rows) || [];
       rows.forEach(function (row) {
         if (row.kind !== 'programme') {
-          if (row.kind === 'between' || row.ends_ms - row.starts_ms >= 600000) { scroll.appendChild(between(row)); }
+          if (row.ends_ms - row.starts_ms >= 300000) { scroll.appendChild(between(row)); }
           return;
         }
         var made = listed(row, listing.now_ms, acts);

@@ -23,7 +23,7 @@ TV.WORDS = {
     clock_known: '准确', clock_held: '断电后沿用', clock_uncertain: '未校准',
     empty_library: '还没有可以点播的节目。', empty_library_how: '省台发布的节目下载到本站以后，会按板块排在这里。',
     empty_listing: '这一天还没有节目安排。', empty_listing_how: '联网收到新的节目单后，会自动显示在这里。',
-    weekdays: ['星期日', '星期一', '星期二', '星期三', '星期四', '星期五', '星期六'], date: '{0}月{1}日'
+    weekdays: ['星期日', '星期一', '星期二', '星期三', '星期四', '星期五', '星期六'], date: '{0}月{1}日 {2}'
   },
   en: {
     home: 'Home', listing: 'Listing', library: 'Library', settings: 'Settings',
@@ -39,14 +39,14 @@ TV.WORDS = {
     why_wait: 'More to come', why_lost: 'The player is restarting', why_refused: 'This programme is suspended',
     clock_library: 'What is stored here can be watched now', to_library: 'To the library',
     next_at: '{0}  {1}', ready_all: 'All {0} programmes of the next day are stored: they play without a network', ready_some: 'Programmes of the next day stored: {0} of {1}',
-    keys_home: '◀ ▶ ▲ ▼ move    OK select    Back watch', keys_list: '▲ ▼ move    OK watch    Back home',
-    keys_play: '◀ ▶ skip    OK pause    Back',
+    keys_home: '◀ ▶ ▲ ▼ move        OK select        Back watch', keys_list: '▲ ▼ move        OK watch        Back home',
+    keys_play: '◀ ▶ skip      OK pause      Back',
     paused: 'Paused', replay: 'Replay', language: '语言 Language', language_now: 'English', captions: 'Captions', text_size: 'Text size',
     on: 'On', off: 'Off', size_normal: 'Normal', size_big: 'Large', about: 'This station', program: 'Version', clock_state: 'Clock',
     clock_known: 'exact', clock_held: 'kept through a power cut', clock_uncertain: 'not set',
     empty_library: 'Nothing to choose from yet.', empty_library_how: 'Programmes the province publishes appear here, shelf by shelf, once they are stored.',
     empty_listing: 'Nothing is planned for this day yet.', empty_listing_how: 'A new listing shows here by itself once it arrives.',
-    weekdays: ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'], date: '{1}.{0}.'
+    weekdays: ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'], date: '{2} {1}/{0}'
   }
 };
 
@@ -69,7 +69,7 @@ TV.two = function (n) { return (n < 10 ? '0' : '') + n; };
 TV.hhmm = function (ms) { var d = TV.wall(ms); return TV.two(d.getUTCHours()) + ':' + TV.two(d.getUTCMinutes()); };
 TV.dateText = function (ms) {
   var d = TV.wall(ms);
-  return TV.say('date', d.getUTCMonth() + 1, d.getUTCDate()) + ' ' + TV.say('weekdays')[d.getUTCDay()];
+  return TV.say('date', d.getUTCMonth() + 1, d.getUTCDate(), TV.say('weekdays')[d.getUTCDay()]);
 };
 TV.span = function (ms) {
   var s = Math.max(0, Math.round(ms / 1000));

@@ -10,13 +10,12 @@ import hashlib
 import secrets
 from dataclasses import dataclass, field
 
+from client_agent.outbox_rules import joined
+from client_agent.reporter import Answer
 from protocol import batch as wire
 from protocol import keys
 from protocol.batch import EpochState, Receipt, Record, SetAside
 from protocol.errors import MalformedBatch
-
-from client_agent.outbox_rules import joined
-from client_agent.reporter import Answer
 
 TIME = "2026-12-05T11:00:00.000Z"
 

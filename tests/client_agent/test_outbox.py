@@ -5,12 +5,12 @@ from __future__ import annotations
 import sqlite3
 
 import pytest
+
+from client_agent.outbox import Outbox, OutboxBusy, OutboxFull, Stamp, outbox_length
 from protocol import batch as wire
 from protocol import keys
 from protocol.batch import ClockState, EpochState, Fault, Gap, Health
 from protocol.times import DAY_MS
-
-from client_agent.outbox import Outbox, OutboxBusy, OutboxFull, Stamp, outbox_length
 
 TERMINAL = "01890000-0000-7000-8000-000000000001"
 KEY = keys.new_private_key()
@@ -107,8 +107,16 @@ def test_batches_of_an_epoch_are_chained_by_their_headers(outbox):
 
 def test_a_batch_stays_within_its_caps(outbox):
     for _ in range(3):
-        outbox.append(Health, agent_version="1", disk_free=1, disk_total=1, stored_items=0, ready=0, wanted=0,
-                      errors=["e" * 120_000])
+        outbox.append(
+            Health,
+            agent_version="1",
+            disk_free=1,
+            disk_total=1,
+            stored_items=0,
+            ready=0,
+            wanted=0,
+            errors=["e" * 120_000],
+        )
     batches = []
     while batch := cut(outbox):
         batches.append(batch)

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from protocol import keys
-from protocol.batch import ClockState, Fault, Gap, Viewing
 
 from client_agent.outbox import Outbox, Stamp
 from client_agent.outbox_rules import BATCH_RECORDS
@@ -23,6 +21,8 @@ from client_agent.reporter import (
     backoff_ms,
     what_to_do,
 )
+from protocol import keys
+from protocol.batch import ClockState, Fault, Gap, Viewing
 from tests.client_agent.ingest import Province
 
 TERMINAL = "01890000-0000-7000-8000-000000000001"
@@ -155,7 +155,9 @@ def test_a_lost_answer_makes_the_same_bytes_go_again_and_counts_once(tmp_path, p
 
 
 @pytest.mark.parametrize("forgery", ["another key", "another request", "garbage", "empty", "altered"])
-def test_a_receipt_that_does_not_prove_itself_acknowledges_nothing_and_is_a_fault(tmp_path, province, forgery):
+def test_a_receipt_that_does_not_prove_itself_acknowledges_nothing_and_is_a_fault(
+    tmp_path, province, forgery
+):
     box = Box(tmp_path, province).start()
     box.send()
     stranger = Province(keys.public_text(KEY))
@@ -524,8 +526,18 @@ ACTIONS = {
     "restored disk": ["write", "write", "watch", "send", "send", "restart", "copy", "restore"],
     "cloned card": ["write", "write", "send", "send", "restart", "clone"],
     "restored province": ["write", "write", "watch", "send", "send", "restart", "backup", "restore_province"],
-    "everything": ["write", "write", "send", "send", "restart", "copy", "restore", "clone", "backup",
-                   "restore_province"],
+    "everything": [
+        "write",
+        "write",
+        "send",
+        "send",
+        "restart",
+        "copy",
+        "restore",
+        "clone",
+        "backup",
+        "restore_province",
+    ],
 }
 
 

@@ -5,15 +5,26 @@ from __future__ import annotations
 import random
 
 import pytest
-from protocol import batch as wire
-from protocol.batch import ClockState, Mode, Viewing
 
 from client_agent.outbox import Outbox, OutboxFull, Stamp
 from client_agent.player import Player, Superseded, UnknownPlay
-from client_agent.sessions import MOST_SPANS, PlayState, Session, Subject, Heard, hear, must_close, viewing
+from client_agent.sessions import MOST_SPANS, Heard, PlayState, Session, Subject, hear, must_close, viewing
+from protocol import batch as wire
+from protocol.batch import ClockState, Mode
 
 UUID = "01890000-0000-7000-8000-00000000000"
-SUBJECT = Subject(Mode.LINEAR, UUID + "1", UUID + "2", "a" * 64, "冬小麦返青管理", "nongji", 60_000, "main", "item-1", "576p")
+SUBJECT = Subject(
+    Mode.LINEAR,
+    UUID + "1",
+    UUID + "2",
+    "a" * 64,
+    "冬小麦返青管理",
+    "nongji",
+    60_000,
+    "main",
+    "item-1",
+    "576p",
+)
 NOW = 1_780_000_000_000
 PLAYING, PAUSED, HIDDEN, STALLED, ENDED = list(PlayState)[1:]
 
@@ -69,7 +80,9 @@ def test_silence_the_end_and_endless_seeking_close_a_session():
     assert must_close(watch((PLAYING, 0, 0)), 59_999) is None
     assert must_close(watch((PLAYING, 0, 0)), 60_000) == "silent"
     assert must_close(watch((PLAYING, 0, 0), (ENDED, 2, 2)), 2_000) == "ended"
-    seeking = watch(*[(PLAYING, n % 50 - 0.6, 0.4) if n % 2 else (PLAYING, n % 50, 1, "jump") for n in range(800)])
+    seeking = watch(
+        *[(PLAYING, n % 50 - 0.6, 0.4) if n % 2 else (PLAYING, n % 50, 1, "jump") for n in range(800)]
+    )
     assert len(seeking.watched) >= MOST_SPANS
     assert must_close(seeking, seeking.mono_ms) == "crowded"
 
@@ -80,7 +93,8 @@ def test_counted_time_never_exceeds_the_time_that_passed():
     draw = random.Random(seed)
     for _ in range(200):
         reports = [
-            (draw.choice(list(PlayState)[1:5]), draw.random() * 60, draw.random() * 5) for _ in range(draw.randrange(40))
+            (draw.choice(list(PlayState)[1:5]), draw.random() * 60, draw.random() * 5)
+            for _ in range(draw.randrange(40))
         ]
         session = watch(*reports)
         passed = sum(r[2] for r in reports) * 1000
@@ -146,7 +160,10 @@ def test_a_finished_programme_is_one_closed_record_with_its_title(player, machin
     [(record, is_open)] = records(outbox)
     assert not is_open
     assert (record.title, record.played_ms, record.watched, record.mode) == (
-        "冬小麦返青管理", 20_000, [(0, 20_000)], Mode.LINEAR,
+        "冬小麦返青管理",
+        20_000,
+        [(0, 20_000)],
+        Mode.LINEAR,
     )
     assert record.session == name
 
@@ -157,7 +174,10 @@ def test_another_item_closes_the_one_before_and_its_late_reports_count_nowhere(p
     with pytest.raises(Superseded):
         player.report(first, PLAYING, 12_000)
     player.stop()
-    assert [(r.session, r.played_ms, o) for r, o in records(outbox)] == [(first, 10_000, False), (second, 10_000, False)]
+    assert [(r.session, r.played_ms, o) for r, o in records(outbox)] == [
+        (first, 10_000, False),
+        (second, 10_000, False),
+    ]
 
 
 def test_sixty_silent_seconds_close_a_session_at_what_was_heard(player, machine, outbox):
@@ -198,7 +218,9 @@ def test_a_power_cut_loses_at_most_ten_seconds_and_keeps_the_old_boots_times(tmp
     assert record.ended_at < "2026-05-28T21:00:00.000Z"
 
 
-def test_a_full_disk_keeps_sessions_in_memory_and_writes_them_once_there_is_room(player, machine, outbox, monkeypatch):
+def test_a_full_disk_keeps_sessions_in_memory_and_writes_them_once_there_is_room(
+    player, machine, outbox, monkeypatch
+):
     def full(*_, **__):
         raise OutboxFull("disk full")
 
