@@ -1,14 +1,15 @@
 """The whole way from a source file to verified renditions, without any database: a list of named steps.
 
-    inspect ─► plan ─► sound ─► pictures ─► assemble ─► check
+    inspect ─► plan ─► encode ─► assemble ─► check
 
-Each step takes what the earlier ones returned; the durable workflow in `jobs.py` runs the same steps.
+Each step takes what the earlier ones returned; the durable workflow in `workflow.py` runs the same steps.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,8 +23,9 @@ from server.transcode.probe import inspect
 from server.transcode.profiles import DEFAULT_PROFILES, FRAME_RATE, Profile
 from server.transcode.runner import IsCancelled, never
 
-STEPS = ("inspect", "plan", "sound", "pictures", "assemble", "check")
-_ENDS_AT_PERCENT = {"inspect": 1, "plan": 2, "sound": 6, "pictures": 86, "assemble": 88, "check": 100}
+STEPS = ("inspect", "plan", "encode", "assemble", "check")
+CHECKS_AT_ONCE = 2
+ENDS_AT_PERCENT = {"inspect": 1.0, "plan": 2.0, "encode": 86.0, "assemble": 88.0, "check": 98.0}
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,33 @@ class ProducedFile:
 
 
 @dataclass(frozen=True)
+class Encoded:
+    """What the encoders wrote: sounds by bitrate, picture parts by profile, posters (best first), the storyboard."""
+
+    loudness: Loudness | None
+    sounds: dict[int, Path]
+    parts: dict[str, tuple[Path, ...]]
+    posters: tuple[Path, ...]
+    sprite: Path
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """Finished and hashed, not yet verified."""
+
+    renditions: tuple[ProducedRendition, ...]
+    files: tuple[ProducedFile, ...]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Verified; ``loudness`` is that of the result."""
+
+    renditions: tuple[ProducedRendition, ...]
+    loudness: Loudness | None
+
+
+@dataclass(frozen=True)
 class Produced:
     """Everything made of one source. ``loudness`` was measured before, ``loudness_after`` in the result."""
 
@@ -101,24 +130,30 @@ def produce(
 
     Raises MediaRefused (the file), Cancelled, OutputBroken, ToolFailed or ToolTimedOut (us).
     """
-    probe = step_inspect(source, work, name=name, is_cancelled=is_cancelled)
-    on_progress(_done("inspect"))
-    scene = Scene(work, probe, is_cancelled)
+    scene = Scene(work, step_inspect(source, work, name=name, is_cancelled=is_cancelled), is_cancelled)
+    on_progress(done("inspect"))
     plan = step_plan(scene, profiles)
-    on_progress(_done("plan"))
-    loudness, sounds = step_sound(scene, plan)
-    on_progress(_done("sound"))
-    parts = step_pictures(scene, plan, on_progress)
-    on_progress(_done("pictures"))
-    renditions, files = step_assemble(scene, plan, parts, sounds)
-    on_progress(_done("assemble"))
-    renditions, after = step_check(scene, plan, renditions)
-    on_progress(_done("check"))
-    return Produced(probe, plan, renditions, files, plan.duration_ms, loudness, after)
+    on_progress(done("plan"))
+    encoded = step_encode(scene, plan, on_progress)
+    on_progress(done("encode"))
+    assembled = step_assemble(scene, plan, encoded)
+    on_progress(done("assemble"))
+    checked = step_check(scene, plan, assembled.renditions)
+    on_progress(Progress("check", 100.0))
+    return Produced(
+        scene.probe,
+        plan,
+        checked.renditions,
+        assembled.files,
+        plan.duration_ms,
+        encoded.loudness,
+        checked.loudness,
+    )
 
 
-def _done(step: str) -> Progress:
-    return Progress(step, float(_ENDS_AT_PERCENT[step]))
+def done(step: str) -> Progress:
+    """The progress when a step has ended."""
+    return Progress(step, ENDS_AT_PERCENT[step])
 
 
 def step_inspect(source: Path, work: Path, *, name: str, is_cancelled: IsCancelled) -> MediaProbe:
@@ -131,35 +166,45 @@ def step_plan(scene: Scene, profiles: Sequence[Profile]) -> Plan:
     return ladder.plan(scene.probe, profiles, interlaced=encode.looks_interlaced(scene))
 
 
-def step_sound(scene: Scene, plan: Plan) -> tuple[Loudness | None, dict[int, Path]]:
-    """Measure the sound, then encode it once per bitrate."""
+def step_encode(scene: Scene, plan: Plan, on_progress: OnProgress) -> Encoded:
+    """Encode all pictures, posters and the storyboard in one decode; beside it measure and encode the sound."""
+    with ThreadPoolExecutor(1, "sound") as beside:
+        sound = beside.submit(_encode_sound, scene, plan)
+        parts = _encode_pictures(scene, plan, on_progress)
+        loudness, sounds = sound.result()
+    posters = pictures.best_first(sorted(scene.folder.glob("poster-*.jpg")))
+    return Encoded(
+        loudness, sounds, parts, tuple(posters[: 4 if plan.has_picture else 1]), scene.folder / "sprite.jpg"
+    )
+
+
+def _encode_sound(scene: Scene, plan: Plan) -> tuple[Loudness | None, dict[int, Path]]:
     loudness = encode.measure_sound(scene, plan)
     return loudness, encode.encode_sound(scene, plan, loudness)
 
 
-def step_pictures(scene: Scene, plan: Plan, on_progress: OnProgress) -> dict[str, list[Path]]:
-    """Encode all pictures, posters and the storyboard in one decode. Returns the parts of each profile."""
+def _encode_pictures(scene: Scene, plan: Plan, on_progress: OnProgress) -> dict[str, tuple[Path, ...]]:
     if not plan.has_picture:
         pictures.draw_sound_card(scene.folder / encode.CARD_NAME)
-    from_percent, to_percent = _ENDS_AT_PERCENT["sound"], _ENDS_AT_PERCENT["pictures"]
+    from_percent, to_percent = ENDS_AT_PERCENT["plan"], ENDS_AT_PERCENT["encode"]
 
-    def on_frames(done: int, fps: float) -> None:
-        share = min(done / plan.frames, 1.0)
-        eta_s = round((plan.frames - done) / fps * 1.15) if fps > 0 else None
-        on_progress(Progress("pictures", from_percent + share * (to_percent - from_percent), fps, eta_s))
+    def on_frames(frames: int, fps: float) -> None:
+        share = min(frames / plan.frames, 1.0)
+        eta_s = round((plan.frames - frames) / fps * 1.15) if fps > 0 else None
+        on_progress(Progress("encode", from_percent + share * (to_percent - from_percent), fps, eta_s))
 
     made = encode.encode_pictures(scene, plan, Span(0, plan.frames), on_frames=on_frames)
-    return {profile: [path] for profile, path in made.items()}
+    return {profile: (path,) for profile, path in made.items()}
 
 
-def step_assemble(
-    scene: Scene, plan: Plan, parts: dict[str, list[Path]], sounds: dict[int, Path]
-) -> tuple[tuple[ProducedRendition, ...], tuple[ProducedFile, ...]]:
+def step_assemble(scene: Scene, plan: Plan, encoded: Encoded) -> Assembled:
     """Mux, finish and hash every rendition; write its playlist; hash the companions."""
     renditions, files = [], []
     for rendition in plan.renditions:
         profile = rendition.profile
-        muxed = encode.mux(scene, parts[profile.name], sounds[profile.audio_bitrate], profile.name)
+        muxed = encode.mux(
+            scene, encoded.parts[profile.name], encoded.sounds[profile.audio_bitrate], profile.name
+        )
         finished = mp4.finish(muxed, scene.folder / f"{profile.name}.mp4")
         muxed.unlink()
         hashes = finished.hashes
@@ -181,10 +226,9 @@ def step_assemble(
         listing = scene.folder / f"{profile.name}.m3u8"
         listing.write_text(mp4.playlist(finished, hashes.sha256))
         files.append(_companion("playlist", listing, profile=profile.name))
-    posters = pictures.best_first(sorted(scene.folder.glob("poster-*.jpg")))[: 4 if plan.has_picture else 1]
-    files += [_companion("poster", poster, order=order) for order, poster in enumerate(posters)]
-    files.append(_companion("sprite", scene.folder / "sprite.jpg"))
-    return tuple(renditions), tuple(files)
+    files += [_companion("poster", poster, order=order) for order, poster in enumerate(encoded.posters)]
+    files.append(_companion("sprite", encoded.sprite))
+    return Assembled(tuple(renditions), tuple(files))
 
 
 def _companion(kind: str, path: Path, *, profile: str | None = None, order: int = 0) -> ProducedFile:
@@ -201,15 +245,21 @@ def _write_layer(path: Path, hashes: PieceLayer) -> Path:
     return layer_path
 
 
-def step_check(
-    scene: Scene, plan: Plan, renditions: tuple[ProducedRendition, ...]
-) -> tuple[tuple[ProducedRendition, ...], Loudness | None]:
+def step_check(scene: Scene, plan: Plan, renditions: tuple[ProducedRendition, ...]) -> Checked:
     """Decode everything, compare with the source, measure the sound again. Raises OutputBroken."""
-    after: Loudness | None = None
-    for number, rendition in enumerate(renditions):
-        measured = verify.check_decodes(scene, plan, rendition.path, measure=number == len(renditions) - 1)
-        after = measured or after
+    last = renditions[-1]
+    with ThreadPoolExecutor(CHECKS_AT_ONCE, "check") as pool:
+        measured = [
+            pool.submit(verify.check_decodes, scene, plan, one.path, measure=one is last)
+            for one in renditions
+        ]
+        values = _compare(scene, plan, renditions)
+        loudness = [one.result() for one in measured][-1]
+    return Checked(tuple(replace(one, xpsnr_db=values.get(one.profile)) for one in renditions), loudness)
+
+
+def _compare(scene: Scene, plan: Plan, renditions: tuple[ProducedRendition, ...]) -> dict[str, float]:
     if not plan.has_picture:
-        return renditions, after
+        return {}
     values = verify.compare_with_source(scene, plan, {one.profile: one.path for one in renditions})
-    return tuple(replace(one, xpsnr_db=round(values[one.profile], 2)) for one in renditions), after
+    return {profile: round(value, 2) for profile, value in values.items()}

@@ -96,7 +96,7 @@ def test_progress_only_rises_and_ends_at_100(clip: Make, tmp_path: Path) -> None
     percents = [one.percent for one in seen]
     assert percents == sorted(percents)
     assert percents[-1] == 100
-    assert {one.step for one in seen} == {"inspect", "plan", "sound", "pictures", "assemble", "check"}
+    assert {one.step for one in seen} == {"inspect", "plan", "encode", "assemble", "check"}
 
 
 def test_a_cancelled_production_stops(clip: Make, tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_a_cancelled_production_stops(clip: Make, tmp_path: Path) -> None:
     with pytest.raises(Cancelled):
         produce(
             source, tmp_path / "work", on_progress=seen.append,
-            is_cancelled=lambda: bool(seen) and seen[-1].step in ("sound", "pictures"),
+            is_cancelled=lambda: bool(seen) and seen[-1].step in ("plan", "encode"),
         )  # fmt: skip
     assert seen[-1].percent < 100
 

@@ -1,0 +1,173 @@
+"""JSON of transcoding: jobs with their progress, workers; cancel, retry, urgent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint
+from msgspec import Struct
+from spectree import Response
+
+from protocol.times import Timestamp, to_text
+from server import clock
+from server.errors import Invalid
+from server.i18n import N_
+from server.identity.rules import Action
+from server.transcode import service
+from server.transcode.service import JobView
+from server.transcode.states import JobState
+from server.web import Problem, caller, permit, reading, spec, writing
+
+blueprint = Blueprint("transcode_api", __name__)
+
+
+class JobAnswer(Struct, kw_only=True):
+    """``percent`` 0–100; ``eta_s`` while pictures are encoded; the error in Chinese and in English."""
+
+    id: str
+    asset: str
+    filename: str
+    size: int
+    state: str
+    attempt: int
+    priority: int
+    step: str | None
+    percent: float
+    fps: float | None
+    eta_s: int | None
+    error_code: str | None
+    error_text: str | None
+    error_text_en: str | None
+    executor: str | None
+    created_at: Timestamp
+    started_at: Timestamp | None
+    finished_at: Timestamp | None
+
+
+class StepAnswer(Struct, kw_only=True):
+    """One finished step of an attempt, for technicians."""
+
+    step: str
+    attempt: int
+    started_at: str
+    seconds: float
+    note: str
+
+
+class JobDetail(JobAnswer, kw_only=True):
+    steps: list[StepAnswer]
+
+
+class JobList(Struct, kw_only=True):
+    items: list[JobAnswer]
+    next: str | None = None
+
+
+class JobQuery(Struct, kw_only=True):
+    """``after`` is the ``next`` of the page before."""
+
+    state: str | None = None
+    asset: str | None = None
+    after: int = 0
+    limit: int = 50
+
+
+class ExecutorAnswer(Struct, kw_only=True):
+    id: str
+    host: str
+    pid: int
+    state: str
+    silent_s: float
+    started_at: Timestamp
+
+
+class ExecutorList(Struct, kw_only=True):
+    items: list[ExecutorAnswer]
+    next: str | None = None
+
+
+def _values(job: JobView) -> dict[str, Any]:
+    return {
+        "id": job.id, "asset": job.asset_id, "filename": job.filename, "size": job.size, "state": job.state.value,
+        "attempt": job.attempt, "priority": job.priority, "step": job.step, "percent": job.percent, "fps": job.fps,
+        "eta_s": job.eta_s, "error_code": job.error_code, "error_text": job.error_text,
+        "error_text_en": job.error_text_en, "executor": job.executor_id, "created_at": to_text(job.created_at),
+        "started_at": to_text(job.started_at) if job.started_at else None,
+        "finished_at": to_text(job.finished_at) if job.finished_at else None,
+    }  # fmt: skip
+
+
+def _detail(job: JobView) -> JobDetail:
+    return JobDetail(**_values(job), steps=[StepAnswer(**step) for step in job.steps])
+
+
+@blueprint.get("/api/v1/jobs")
+@permit(Action.JOBS_VIEW)
+@spec.validate(query=JobQuery, resp=Response(HTTP_200=JobList, HTTP_422=Problem), tags=["transcode"])
+def list_jobs(query: JobQuery) -> JobList:
+    """Jobs, the newest first; by state or of one asset."""
+    if query.state is not None and query.state not in set(JobState):
+        raise Invalid(N_("没有这种任务状态"))
+    limit = max(1, min(query.limit, 200))
+    with reading() as session:
+        if query.asset is not None:
+            found = [job] if (job := service.job_view(session, query.asset)) else []
+        else:
+            state = JobState(query.state) if query.state else None
+            found = service.list_jobs(session, state=state, limit=limit + 1, offset=max(query.after, 0))
+    following = str(query.after + limit) if len(found) > limit else None
+    return JobList(items=[JobAnswer(**_values(job)) for job in found[:limit]], next=following)
+
+
+@blueprint.get("/api/v1/jobs/<job_id>")
+@permit(Action.JOBS_VIEW)
+@spec.validate(resp=Response(HTTP_200=JobDetail, HTTP_404=Problem), tags=["transcode"])
+def get_job(job_id: str) -> JobDetail:
+    """One job with its steps."""
+    with reading() as session:
+        return _detail(service.get_job(session, job_id))
+
+
+@blueprint.post("/api/v1/jobs/<job_id>/cancel")
+@permit(Action.JOBS_MANAGE)
+@spec.validate(resp=Response(HTTP_200=JobDetail, HTTP_404=Problem, HTTP_409=Problem), tags=["transcode"])
+def cancel_job(job_id: str) -> JobDetail:
+    """Stop a job; its media tools are gone within two seconds."""
+    with writing() as session:
+        return _detail(service.cancel(session, caller(), job_id, now=clock.now()))
+
+
+@blueprint.post("/api/v1/jobs/<job_id>/retry")
+@permit(Action.JOBS_MANAGE)
+@spec.validate(resp=Response(HTTP_200=JobDetail, HTTP_404=Problem, HTTP_409=Problem), tags=["transcode"])
+def retry_job(job_id: str) -> JobDetail:
+    """Begin a failed or cancelled job again."""
+    with writing() as session:
+        return _detail(service.retry(session, caller(), job_id))
+
+
+@blueprint.post("/api/v1/jobs/<job_id>/urgent")
+@permit(Action.JOBS_MANAGE)
+@spec.validate(resp=Response(HTTP_200=JobDetail, HTTP_404=Problem, HTTP_409=Problem), tags=["transcode"])
+def make_urgent(job_id: str) -> JobDetail:
+    """Put a waiting job before all others."""
+    with writing() as session:
+        return _detail(service.make_urgent(session, caller(), job_id))
+
+
+@blueprint.get("/api/v1/executors")
+@permit(Action.JOBS_VIEW)
+@spec.validate(resp=Response(HTTP_200=ExecutorList), tags=["transcode"])
+def list_executors() -> ExecutorList:
+    """The workers, and how long each has been silent."""
+    with reading() as session:
+        found = service.executors(session)
+    return ExecutorList(
+        items=[
+            ExecutorAnswer(
+                id=one.id, host=one.host, pid=one.pid, state=one.state.value, silent_s=one.silent_s,
+                started_at=to_text(one.started_at),
+            )
+            for one in found
+        ]
+    )  # fmt: skip

@@ -1,0 +1,252 @@
+"""The worker's transcoding: takes uploads, runs jobs as durable workflows, takes over from workers that died.
+
+Threads beside the durable queue's own: a heartbeat (1 s), and a round (1 s) that turns uploads into jobs, enqueues
+waiting jobs, and resumes what dead workers left. A worker is dead when its process is gone (same machine, known at
+once) or when it has been silent for LEASE_S by the database's clock. DBOS does not resume a dead executor's work by
+itself; that is why.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import secrets
+import socket
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetEnqueueOptions, SetWorkflowID
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from server import clock
+from server.config import Config
+from server.db import Database
+from server.storage import open_store
+from server.transcode import service, workflow
+from server.transcode.ffmpeg import find_binaries
+from server.transcode.models import Executor
+from server.transcode.runner import describe_protections
+from server.transcode.service import ExecutorView
+from server.transcode.states import ExecutorState
+
+log = logging.getLogger(__name__)
+
+APPLICATION_VERSION = "transcode-1"
+"""Fixed: a new release goes on with the old one's workflows. Change it only when the steps change."""
+HEARTBEAT_S = 1.0
+ROUND_S = 1.0
+LEASE_S = 6.0
+QUEUE_POLL_S = 0.5
+STOP_PATIENCE_S = 3.0
+
+
+class WorkerStopping(BaseException):
+    """Ends an execution without an outcome: the workflow stays pending and is resumed. Not an Exception, because
+    DBOS records those as the workflow's failure.
+    """
+
+
+class Worker:
+    """One worker process's part in transcoding."""
+
+    def __init__(self, config: Config) -> None:
+        self.executor_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+        self._config = config
+        self._database = Database(config.database_url)
+        self._stopping = threading.Event()
+        self._idle = threading.Condition()
+        self._running = 0
+        self._threads: list[threading.Thread] = []
+        self._bench = workflow.Bench(
+            database=self._database,
+            store=open_store(config),
+            data=config.data,
+            work=config.run / "transcode",
+            is_stopping=self._raise_when_stopping,
+        )
+
+    def start(self) -> None:
+        """Take part. Raises FfmpegMissing where nothing can be encoded."""
+        binaries = find_binaries()
+        log.info("ffmpeg %s from %s: %s", binaries.version, binaries.source, binaries.ffmpeg)
+        log.info("%s", describe_protections())
+        self._bench.work.mkdir(parents=True, exist_ok=True)
+        self._register()
+        _launch_dbos(self._config, self.executor_id)
+        for name, every_s, action in (
+            ("heartbeat", HEARTBEAT_S, self._beat),
+            ("round", ROUND_S, self._make_round),
+        ):
+            thread = threading.Thread(target=self._repeat, args=(every_s, action), name=name, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def stop(self) -> None:
+        """Stop within five seconds: kill what runs, leave it to the next worker."""
+        self._stopping.set()
+        with contextlib.suppress(DBAPIError), self._database.write() as session:
+            service.note_interruptions(session, self.executor_id)
+        with self._idle:
+            self._idle.wait_for(lambda: self._running == 0, timeout=STOP_PATIENCE_S)
+        with contextlib.suppress(DBAPIError), self._database.write() as session:
+            service.leave(session, self.executor_id, ExecutorState.STOPPED)
+        DBOS.destroy(workflow_completion_timeout_sec=0)
+        for thread in self._threads:
+            thread.join(timeout=1)
+        self._database.close()
+
+    def execute(self, job_id: str, workflow_id: str) -> str:
+        """Run one job; called by the durable workflow in one of its threads."""
+        with self._idle:
+            self._running += 1
+        try:
+            return workflow.run_job(self._bench, job_id, workflow_id, self.executor_id, _run_step)
+        finally:
+            with self._idle:
+                self._running -= 1
+                self._idle.notify_all()
+
+    def _raise_when_stopping(self) -> None:
+        if self._stopping.is_set():
+            raise WorkerStopping
+
+    def _register(self) -> None:
+        with self._database.write() as session:
+            service.register_executor(
+                session,
+                Executor(
+                    id=self.executor_id, host=this_host(), pid=os.getpid(),
+                    process_started=process_start(os.getpid()) or 0, started_at=clock.now(),
+                ),
+            )  # fmt: skip
+
+    def _repeat(self, every_s: float, action: Callable[[], None]) -> None:
+        while not self._stopping.wait(every_s):
+            try:
+                action()
+            except DBAPIError as error:
+                log.warning("the database is away: %s", str(error.orig).strip())
+            except Exception:  # this loop's outermost tick: it must go on
+                if not self._stopping.is_set():
+                    log.exception("a round of the worker failed")
+
+    def _beat(self) -> None:
+        with self._database.write() as session:
+            if not service.heartbeat(session, self.executor_id):
+                log.warning("declared dead by another worker; what it took over is lost to us")
+                service.revive(session, self.executor_id)
+
+    def _make_round(self) -> None:
+        with self._database.write() as session:
+            service.take_uploads(session, now=clock.now())
+            self._declare_dead(session)
+        with self._database.read() as session:
+            waiting = service.waiting_jobs(session)
+        for job_id, workflow_id, lane, priority in waiting:
+            with SetWorkflowID(workflow_id), SetEnqueueOptions(priority=priority):
+                DBOS.enqueue_workflow(lane, transcode, job_id)
+            with self._database.write() as session:
+                service.note_enqueued(session, job_id, workflow_id)
+        self._resume_abandoned()
+
+    def _declare_dead(self, session: Session) -> None:
+        for one in service.executors(session):
+            if one.state is ExecutorState.ALIVE and one.id != self.executor_id and is_dead(one):
+                log.warning("worker %s is gone (silent for %.1f s)", one.id, one.silent_s)
+                service.leave(session, one.id, ExecutorState.DEAD)
+
+    def _resume_abandoned(self) -> None:
+        """Put back into their queue the workflows whose worker is not alive."""
+        pending = DBOS.list_workflows(
+            status="PENDING", name=WORKFLOW_NAME, load_input=False, load_output=False
+        )
+        if not pending:
+            return
+        with self._database.read() as session:
+            alive = {one.id for one in service.executors(session) if one.state is ExecutorState.ALIVE}
+        for one in pending:
+            if one.executor_id not in alive:
+                log.info("taking over %s from %s", one.workflow_id, one.executor_id)
+                DBOS.resume_workflow(one.workflow_id, queue_name=one.queue_name or service.LANE_SHORT)
+
+
+def this_host() -> str:
+    """This machine since its last start, and the process table we see: containers on one machine differ."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{socket.gethostname()} {boot} {Path('/proc/self/ns/pid').readlink()}"[:120]
+    except OSError:
+        return socket.gethostname()[:120]
+
+
+def process_start(pid: int) -> int | None:
+    """When a process of this machine started, in clock ticks since boot; None when there is none."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    return int(stat.rpartition(")")[2].split()[19])
+
+
+def is_dead(executor: ExecutorView) -> bool:
+    """Silent beyond the lease, or a process of this machine that is no more."""
+    if executor.silent_s > LEASE_S:
+        return True
+    return executor.host == this_host() and process_start(executor.pid) != executor.process_started
+
+
+def _launch_dbos(config: Config, executor_id: str) -> None:
+    url = config.jobs_database_url
+    if url.startswith("sqlite:///"):
+        with contextlib.closing(sqlite3.connect(url.removeprefix("sqlite:///"), timeout=30)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+    settings: DBOSConfig = {
+        "name": "yuanbo",
+        "system_database_url": url,
+        "executor_id": executor_id,
+        "application_version": APPLICATION_VERSION,
+        "log_level": "WARNING",
+        "serializer": DBOSPortableJSONSerializer(),
+    }
+    DBOS(config=settings)
+    DBOS.listen_queues(list(service.LANES))
+    DBOS.launch()
+    for lane in service.LANES:
+        DBOS.register_queue(lane, worker_concurrency=1, polling_interval_sec=QUEUE_POLL_S)
+
+
+WORKFLOW_NAME = "transcode"
+
+
+@DBOS.workflow(name=WORKFLOW_NAME)
+def transcode(job_id: str) -> str:
+    """The durable workflow of one round of a job. Its outcome is the job's row, not what it returns."""
+    if _worker is None or DBOS.workflow_id is None:
+        raise RuntimeError("transcoding was not started in this process")
+    return _worker.execute(job_id, DBOS.workflow_id)
+
+
+def _run_step(name: str, action: Callable[[], str]) -> str:
+    return DBOS.run_step({"name": name}, action)
+
+
+_worker: Worker | None = None
+
+
+def start(config: Config) -> None:
+    """Begin to transcode in this process."""
+    global _worker  # noqa: PLW0603 -- DBOS is one per process, and so is its worker
+    _worker = Worker(config)
+    _worker.start()
+
+
+def stop() -> None:
+    """End within five seconds; media tools are killed, their jobs are resumed by the next worker."""
+    global _worker  # noqa: PLW0603
+    if _worker is not None:
+        _worker.stop()
+        _worker = None

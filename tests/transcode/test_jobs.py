@@ -1,0 +1,248 @@
+"""Real worker processes on both databases: killed, frozen, stopped, cancelled; every job ends exactly once."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from server import clock
+from server.catalog.models import Asset, AssetState, Rendition, RenditionFile
+from server.config import Config
+from server.db import Database, new_id
+from server.storage import open_store
+from server.transcode import service
+from server.transcode.ffmpeg import find_binaries
+from server.transcode.service import JobView
+from server.transcode.states import JobState
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Platform:
+    """A data folder with its database, and worker processes on it."""
+
+    def __init__(self, data: Path, database_url: str) -> None:
+        jobs_url = (
+            database_url if database_url.startswith("postgresql") else f"sqlite:///{data / 'jobs.sqlite'}"
+        )
+        self.config = Config(data=data, database_url=database_url, jobs_database_url=jobs_url)
+        self.config.make_folders()
+        self.database = Database(database_url)
+        self.workers: list[subprocess.Popen[bytes]] = []
+
+    def start_worker(self) -> subprocess.Popen[bytes]:
+        environment = {
+            **os.environ, "PYTHONPATH": str(ROOT), "YUANBO_DATA": str(self.config.data),
+            "YUANBO_DATABASE_URL": self.config.database_url,
+            "YUANBO_JOBS_DATABASE_URL": self.config.jobs_database_url,
+        }  # fmt: skip
+        with (self.config.logs / "worker.log").open("ab") as log:
+            worker = subprocess.Popen(
+                [sys.executable, "-m", "server.worker"], env=environment, cwd=ROOT, stdout=log, stderr=log,
+                start_new_session=True,
+            )  # fmt: skip
+        self.workers.append(worker)
+        return worker
+
+    def upload(self, source: Path) -> str:
+        target = self.config.uploads / f"{new_id()}"
+        shutil.copyfile(source, target)
+        with self.database.write() as session:
+            asset = Asset(
+                filename=source.name, path=str(target.relative_to(self.config.data)), size=target.stat().st_size,
+                sha256=hashlib.sha256(target.read_bytes()).hexdigest(), uploaded_by=new_id(), created_at=clock.now(),
+            )  # fmt: skip
+            session.add(asset)
+            session.flush()
+            return asset.id
+
+    def job(self, asset_id: str) -> JobView | None:
+        with self.database.read() as session:
+            return service.job_view(session, asset_id)
+
+    def wait(self, asset_id: str, until: Callable[[JobView], bool], *, seconds: float = 60) -> JobView:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            job = self.job(asset_id)
+            if job is not None and until(job):
+                return job
+            time.sleep(0.1)
+        log = (self.config.logs / "worker.log").read_text()[-4000:]
+        raise AssertionError(f"waited {seconds} s for {asset_id}, now {self.job(asset_id)}\n{log}")
+
+    def wait_for_end(self, asset_id: str, *, seconds: float = 90) -> JobView:
+        return self.wait(asset_id, lambda job: not job.is_active, seconds=seconds)
+
+    def wait_for_encoding(self, asset_id: str, *, attempt: int = 1) -> JobView:
+        return self.wait(asset_id, lambda job: job.step == "encode" and job.attempt == attempt)
+
+    def recorded(self, asset_id: str) -> tuple[str, list[str], int]:
+        with self.database.read() as session:
+            state = session.get_one(Asset, asset_id).state
+            profiles = session.scalars(
+                select(Rendition.profile).where(Rendition.asset_id == asset_id).order_by(Rendition.height)
+            ).all()
+            files = session.scalar(select(func.count()).where(RenditionFile.asset_id == asset_id)) or 0
+            return state, list(profiles), files
+
+    def close(self) -> None:
+        for worker in self.workers:
+            if worker.poll() is None:
+                worker.send_signal(signal.SIGCONT)
+                worker.kill()
+            worker.wait()
+        self.database.close()
+
+
+@pytest.fixture
+def platform(tmp_path: Path, database_url: str) -> Iterator[Platform]:
+    opened = Platform(tmp_path / "data", database_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clip with one small rendition that still takes a second or two to encode."""
+    path = tmp_path_factory.mktemp("source") / "film.mp4"
+    binary = str(find_binaries().ffmpeg)
+    words = (
+        "-nostdin -v error -f lavfi -i mandelbrot=size=640x360:rate=25 -f lavfi -i sine=frequency=440 -t 16"
+    )
+    subprocess.run([binary, *words.split(), "-c:v", "libx264", "-preset", "ultrafast", str(path)], check=True)
+    return path
+
+
+def media_tools_below(folder: Path) -> list[str]:
+    found = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout
+    pids = [
+        line.split()[0] for line in found.splitlines() if "ffmpeg-linux" in line or "ffprobe-linux" in line
+    ]
+    below = []
+    for pid in pids:
+        try:
+            cwd = Path(f"/proc/{pid}/cwd").readlink()
+        except OSError:
+            continue
+        if cwd.is_relative_to(folder):
+            below.append(pid)
+    return below
+
+
+def test_an_upload_becomes_renditions_in_the_store(platform: Platform, media: Path) -> None:
+    asset = platform.upload(media / "carphone_pristine.mp4")
+    refused = platform.upload(ROOT / "pyproject.toml")
+    platform.start_worker()
+    assert platform.wait_for_end(asset).state is JobState.DONE
+    assert platform.recorded(asset) == (AssetState.READY, ["360p"], 6)
+    store = open_store(platform.config)
+    with platform.database.read() as session:
+        for one in session.scalars(select(Rendition)):
+            stored = b"".join(store.chunks(f"m/{one.sha256}"))
+            assert (hashlib.sha256(stored).hexdigest(), len(stored)) == (one.sha256, one.length)
+            assert store.exists(f"p/{one.pieces_root}")
+    job = platform.wait_for_end(refused)
+    assert (job.state, job.error_code) == (JobState.REFUSED, "not_media")
+    assert "pyproject.toml" in (job.error_text or "")
+    assert "pyproject.toml" in (job.error_text_en or "")
+    assert platform.recorded(refused)[0] == AssetState.REFUSED
+    assert list((platform.config.run / "transcode").iterdir()) == []
+
+
+def test_a_killed_workers_job_is_taken_over_within_ten_seconds_and_ends_once(
+    platform: Platform, source: Path
+) -> None:
+    asset = platform.upload(source)
+    first = platform.start_worker()
+    platform.start_worker()
+    running = platform.wait_for_encoding(asset)
+    victim = next(worker for worker in platform.workers if f"-{worker.pid}-" in (running.executor_id or ""))
+    victim.kill()
+    victim.wait()
+    killed = time.monotonic()
+    taken = platform.wait(asset, lambda job: job.attempt == 2, seconds=15)
+    assert time.monotonic() - killed < 10
+    assert taken.executor_id != running.executor_id
+    done = platform.wait_for_end(asset)
+    assert (done.state, done.attempt) == (JobState.DONE, 2)
+    assert platform.recorded(asset) == (AssetState.READY, ["360p"], 6)
+    steps = [step["step"] for step in done.steps]
+    assert steps.count("inspect") == 1, "a finished step is not done again"
+    assert first is not None
+
+
+def test_a_frozen_workers_late_result_changes_nothing(platform: Platform, source: Path) -> None:
+    asset = platform.upload(source)
+    frozen = platform.start_worker()
+    platform.wait_for_encoding(asset)
+    frozen.send_signal(signal.SIGSTOP)
+    platform.start_worker()
+    platform.wait(asset, lambda job: job.attempt == 2, seconds=30)
+    frozen.send_signal(signal.SIGCONT)
+    done = platform.wait_for_end(asset)
+    assert (done.state, done.attempt) == (JobState.DONE, 2)
+    assert platform.recorded(asset) == (AssetState.READY, ["360p"], 6)
+    another = platform.upload(source)
+    assert platform.wait_for_end(another).state is JobState.DONE
+
+
+def test_a_worker_told_to_stop_is_gone_in_five_seconds_and_its_job_goes_on_later(
+    platform: Platform, source: Path
+) -> None:
+    asset = platform.upload(source)
+    worker = platform.start_worker()
+    platform.wait_for_encoding(asset)
+    worker.terminate()
+    told = time.monotonic()
+    assert worker.wait(timeout=10) == 0
+    assert time.monotonic() - told < 5
+    assert media_tools_below(platform.config.data) == []
+    platform.start_worker()
+    done = platform.wait_for_end(asset)
+    assert (done.state, done.attempt) == (JobState.DONE, 2)
+
+
+def test_cancelling_kills_the_media_tools_within_two_seconds(platform: Platform, media: Path) -> None:
+    asset = platform.upload(media / "trailer_bbb.mp4")
+    platform.start_worker()
+    job = platform.wait_for_encoding(asset)
+    deadline = time.monotonic() + 10
+    while not media_tools_below(platform.config.data) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    with platform.database.write() as session:
+        service.cancel(session, somebody(), job.id, now=clock.now())
+    cancelled = time.monotonic()
+    while media_tools_below(platform.config.data) and time.monotonic() < cancelled + 5:
+        time.sleep(0.05)
+    assert time.monotonic() - cancelled < 2
+    assert platform.wait_for_end(asset).state is JobState.CANCELLED
+    assert platform.recorded(asset)[0] == AssetState.FAILED
+
+
+def test_a_file_that_kills_its_worker_fails_after_three_attempts(platform: Platform, source: Path) -> None:
+    asset = platform.upload(source)
+    for attempt in (1, 2, 3):
+        worker = platform.start_worker()
+        platform.wait(asset, lambda job, n=attempt: job.attempt == n and job.step == "encode")
+        worker.kill()
+        worker.wait()
+    platform.start_worker()
+    job = platform.wait_for_end(asset)
+    assert (job.state, job.error_code) == (JobState.FAILED, "too_many_attempts")
+    assert platform.recorded(asset)[0] == AssetState.FAILED
+
+
+def somebody() -> object:
+    from server.identity.rules import Caller, Role
+
+    return Caller(id=new_id(), username="t", name="技术员", grants=((Role.TECHNICIAN, "13"),))
