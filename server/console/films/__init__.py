@@ -85,10 +85,10 @@ FILMS: tuple[FilmInfo, ...] = tuple(
 )
 
 CLIP = FilmInfo(
-    "大雄兔（预告片）",
+    "大雄兔 Big Buck Bunny（预告片）",
     "wenyu",
     None,
-    "开源动画短片《Big Buck Bunny》的预告片，三十三秒。",
+    "开源动画短片《Big Buck Bunny》的预告片，不到一分钟。",
     "trailer_bbb.mp4",
     "© Blender Foundation | www.blender.org",
     "CC BY 3.0",
@@ -101,31 +101,41 @@ def text_of(title: str) -> str:
     return words(_SCRIPTS[title])
 
 
-def make_all(folder: Path, on_progress: Progress = lambda _title, _done, _total: None) -> list[Film]:
+def make_all(
+    folder: Path,
+    on_progress: Progress = lambda _title, _done, _total: None,
+    is_stopping: Callable[[], bool] = lambda: False,
+) -> list[Film]:
     """Make every film that `folder` does not hold yet, two at a time; the same bytes every time.
 
-    `on_progress(title, done, total)` is told as each film is finished. A kill at any moment leaves whole films only.
+    `on_progress(title, done, total)` is told of each film that stands, those found included. A kill at any moment,
+    or `is_stopping` turning true, leaves whole films only; the films that stand are returned.
     Raises FilmNotMade.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for leftover in folder.glob(f"{_WORK_PREFIX}*"):
         shutil.rmtree(leftover, ignore_errors=True)
     waiting = [info for info in FILMS if not _is_made(folder, info)]
-    done = len(FILMS) - len(waiting)
+    standing = [info for info in FILMS if info not in waiting]
+    for number, info in enumerate(standing, 1):
+        on_progress(info.title, number, len(FILMS))
     at_work: dict[subprocess.Popen[bytes], FilmInfo] = {}
     try:
-        while waiting or at_work:
+        while (waiting or at_work) and not is_stopping():
             while waiting and len(at_work) < AT_ONCE:
                 info = waiting.pop(0)
                 at_work[_start(folder, info)] = info
-            finished = _next_finished(at_work)
-            done += 1
-            on_progress(at_work.pop(finished).title, done, len(FILMS))
+            finished = _finished(at_work)
+            if finished is None:
+                time.sleep(POLL_S)
+                continue
+            standing.append(at_work.pop(finished))
+            on_progress(standing[-1].title, len(standing), len(FILMS))
     finally:
         for process in at_work:
             process.kill()
             process.wait()
-    return [_film(folder, info) for info in FILMS]
+    return [_film(folder, info) for info in FILMS if info in standing]
 
 
 def _start(folder: Path, info: FilmInfo) -> subprocess.Popen[bytes]:
@@ -136,17 +146,16 @@ def _start(folder: Path, info: FilmInfo) -> subprocess.Popen[bytes]:
     )
 
 
-def _next_finished(at_work: Iterable[subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
-    """Wait for any of them. Raises FilmNotMade with its last words when it failed."""
-    while True:
-        for process in at_work:
-            if process.poll() is None:
-                continue
-            if process.returncode:
-                complaint = process.stderr.read() if process.stderr else b""
-                raise FilmNotMade(complaint.decode("utf-8", "replace").strip().rpartition("\n")[2])
-            return process
-        time.sleep(POLL_S)
+def _finished(at_work: Iterable[subprocess.Popen[bytes]]) -> subprocess.Popen[bytes] | None:
+    """One that has ended, if any. Raises FilmNotMade with its last words when it failed."""
+    for process in at_work:
+        if process.poll() is None:
+            continue
+        if process.returncode:
+            complaint = process.stderr.read() if process.stderr else b""
+            raise FilmNotMade(complaint.decode("utf-8", "replace").strip().rpartition("\n")[2])
+        return process
+    return None
 
 
 def make(title: str, folder: Path) -> Film:
