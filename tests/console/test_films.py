@@ -13,11 +13,12 @@ import pytest
 
 from server.catalog.shelves import DEPARTMENTS, SECTIONS
 from server.console import films
+from server.console.films.art import HEIGHT, WIDTH
 from server.console.films.encode import write_film
 from server.console.films.motion import FPS, frame_count, frames
 from server.console.films.music import write_music
 from server.console.films.scripts import MARK, SCRIPTS, Script
-from server.console.films.shots import HEIGHT, WIDTH, Shot, storyboard
+from server.console.films.shots import Shot, storyboard
 from server.console.films.subtitles import cues, srt, vtt
 
 TITLES = {"农村安全用电", "冬小麦返青管理", "苹果冬剪", "防电信诈骗", "蔚县剪纸", "三会一课怎么开"}

@@ -15,11 +15,11 @@ DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 WEEK: tuple[tuple[str, str, str], ...] = (
     (MEETING, WHEAT, PAPERCUT),
     (APPLE, FRAUD, POWER),
-    (POWER, CLIP, WHEAT),
-    (WHEAT, PAPERCUT, FRAUD),
-    (FRAUD, APPLE, CLIP),
-    (PAPERCUT, POWER, APPLE),
-    (CLIP, MEETING, PAPERCUT),
+    (CLIP, MEETING, WHEAT),
+    (PAPERCUT, POWER, FRAUD),
+    (WHEAT, APPLE, CLIP),
+    (FRAUD, PAPERCUT, APPLE),
+    (POWER, CLIP, PAPERCUT),
 )
 """From Monday, at 09:00, 15:00 and 19:00."""
 STUDY_DAYS = (5, 15, 25)

@@ -12,6 +12,8 @@ from random import Random
 
 from PIL import Image, ImageColor, ImageDraw, ImageFilter
 
+WIDTH, HEIGHT = 1280, 720
+"""A film's frame."""
 SCALE = 3
 Point = tuple[float, float]
 Colour = str | tuple[int, int, int] | tuple[int, int, int, int]

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from server.console.films.art import HEIGHT, WIDTH
 from server.console.films.motion import FPS
-from server.console.films.shots import HEIGHT, WIDTH
 from server.transcode.errors import TranscodeError
 from server.transcode.ffmpeg import find_binaries
 from server.transcode.runner import Limits, run

@@ -7,7 +7,10 @@ from collections.abc import Iterator
 
 from PIL import Image
 
-from server.console.films.shots import HEIGHT, WIDTH, Drift, Mote, Shot, Sprite
+from server.console.films.air import Mote
+from server.console.films.art import HEIGHT, WIDTH
+from server.console.films.panels import Drift
+from server.console.films.shots import Shot, Sprite
 
 FPS = 25
 FADE_FRAMES = 12

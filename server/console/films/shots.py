@@ -7,24 +7,22 @@ one after another. `motion` turns shots into frames.
 from __future__ import annotations
 
 import importlib
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from PIL import Image, ImageFilter
 
 from server.console.films import motifs
-from server.console.films.art import SCALE, Art, colour, mix, seeded
+from server.console.films.air import Mote, motes
+from server.console.films.art import HEIGHT, SCALE, WIDTH, Art, colour, mix
 from server.console.films.lettering import label, width, write
+from server.console.films.panels import Drift, page_ground, seen_through
 from server.console.films.scripts import MARK, Page, Script
 
-WIDTH, HEIGHT = 1280, 720
 TITLE_S, PAGE_S, CLOSING_S = 4.2, 4.6, 4.0
 PICTURE, TITLE_PICTURE = (660, 766), (1360, 766)
 RIGHT_HANDED = frozenset({"field", "phone", "arch"})
 RED_CROSS = "#e5484d"
-
-Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -37,31 +35,6 @@ class Sprite:
     start_s: float = 0.0
     dx: int = 0
     dy: int = 0
-
-
-@dataclass(frozen=True)
-class Mote:
-    """A small thing in the air: where it starts, its speed in pixels a second, how far it sways."""
-
-    image: Image.Image
-    x: float
-    y: float
-    vx: float
-    vy: float
-    sway: float
-
-
-@dataclass(frozen=True)
-class Drift:
-    """A picture seen through a window of (x, y, w, h); what is seen runs from one crop to another."""
-
-    picture: Image.Image
-    x: int
-    y: int
-    size: tuple[int, int]
-    first: Box
-    last: Box
-    mask: Image.Image | None = None
 
 
 @dataclass(frozen=True)
@@ -84,7 +57,7 @@ def storyboard(script: Script) -> list[Shot]:
     cover = Art(*TITLE_PICTURE)
     scenes["title"](cover)
     title_picture = cover.finished()
-    ground = _ground(script)
+    ground = page_ground(script)
     pages = [
         _page(script, number, page, _picture(scenes[page.scene]), ground)
         for number, page in enumerate(script.pages, 1)
@@ -120,7 +93,7 @@ def _title(script: Script, picture: Image.Image) -> Shot:
     )
     drift = Drift(picture, 0, 0, (WIDTH, HEIGHT), (0, 0, 1360, 765), (44, 30, 1324, 750))
     return Shot(
-        TITLE_S, Image.new("RGB", (WIDTH, HEIGHT), look.deep), drift, sprites=sprites, motes=_motes(script)
+        TITLE_S, Image.new("RGB", (WIDTH, HEIGHT), look.deep), drift, sprites=sprites, motes=motes(script)
     )
 
 
@@ -148,7 +121,7 @@ def _page(script: Script, number: int, page: Page, picture: Image.Image, ground:
     for row, point in enumerate(page.points):
         image = _point(script, point.text, room, do=point.do)
         baked.append(Sprite(image, left - 6, 346 + row * 76, 0.65 + row * 0.38, dx=50))
-    drift = _drift(script.panel, picture, outward=number % 2 == 0)
+    drift = seen_through(script.panel, picture, outward=number % 2 == 0)
     return Shot(PAGE_S, ground, drift, baked=tuple(baked), sprites=_furniture(script, page.subtitle))
 
 
@@ -200,161 +173,6 @@ def _point(script: Script, text: str, room: int, *, do: bool) -> Image.Image:
     return art.finished()
 
 
-def _ground(script: Script) -> Image.Image:
-    """The page behind everything: the film's colour with a quiet pattern of its own."""
-    look = script.identity
-    art = Art(WIDTH, HEIGHT)
-    art.fade([look.ground, look.deep])
-    faint = "#ffffff" if look.dark else look.accent
-    if script.panel == "bolt":
-        for index in range(9):
-            motifs.bolt(
-                art,
-                760 + index % 3 * 220 + index // 3 * 60,
-                120 + index // 3 * 260,
-                150,
-                mix(look.ground, faint, 0.05),
-            )
-    elif script.panel == "field":
-        for index in range(14):
-            art.line(
-                [(-20 + index * 70, 740), (240 + index * 24, 560)], mix(look.deep, look.accent, 0.12), 10
-            )
-    elif script.panel == "round":
-        dice = seeded(12)
-        for _ in range(70):
-            art.disc(dice.uniform(0, WIDTH), dice.uniform(0, HEIGHT), dice.uniform(2, 7), "#ffffff", 0.75)
-    elif script.panel == "phone":
-        for x in range(0, WIDTH, 44):
-            for y in range(0, HEIGHT, 44):
-                art.disc(x + 10, y + 12, 1.8, faint, 0.13)
-    elif script.panel == "window":
-        _paper(art)
-    else:
-        for index in range(40):
-            art.pie(340, 900, 1200, "#ffd98a", 180 + index * 4.5, 182.2 + index * 4.5, alpha=0.05)
-    _frame(art, script)
-    return art.finished()
-
-
-def _paper(art: Art) -> None:
-    """Rice paper: short fibres, and a red border line."""
-    dice = seeded(4)
-    for _ in range(900):
-        x, y = dice.uniform(0, WIDTH), dice.uniform(0, HEIGHT)
-        art.line([(x, y), (x + dice.uniform(-10, 10), y + dice.uniform(-4, 4))], "#b98a52", 0.8, alpha=0.2)
-    art.box(20, 20, WIDTH - 40, HEIGHT - 40, (0, 0, 0, 0), radius=4, edge="#c5161d", edge_width=2.4)
-    art.box(28, 28, WIDTH - 56, HEIGHT - 56, (0, 0, 0, 0), radius=2, edge="#c5161d", edge_width=1)
-
-
-# ---------------------------------------------------------------- the picture's window on a page
-
-# x, y, width, height of each window.
-WINDOWS: dict[str, tuple[int, int, int, int]] = {
-    "bolt": (0, 0, 640, 720),
-    "field": (650, 0, 630, 720),
-    "round": (56, 72, 580, 560),
-    "phone": (690, 100, 524, 532),
-    "window": (64, 74, 566, 556),
-    "arch": (684, 92, 532, 540),
-}
-
-
-def _outline(panel: str, grow: float = 0.0) -> list[tuple[float, float]]:
-    """The window's shape on the page, `grow` pixels larger all round."""
-    x, y, w, h = WINDOWS[panel]
-    left, top, right, low = x - grow, y - grow, x + w + grow, y + h + grow
-    if panel == "bolt":
-        return [(0, 0), (right, 0), (right - 62, 330), (right - 22, 330), (right - 100, 720), (0, 720)]
-    if panel == "field":
-        wave = [
-            (left + 34 + 26 * math.sin(step / 720 * math.tau * 1.1), step) for step in range(-10, 740, 10)
-        ]
-        return [*wave, (WIDTH, 730), (WIDTH, -10)]
-    if panel == "round":
-        return [
-            (
-                x + w / 2 + _power(math.cos(a), 0.55) * (w / 2 + grow),
-                y + h / 2 + _power(math.sin(a), 0.55) * (h / 2 + grow),
-            )
-            for a in (math.tau * k / 120 for k in range(120))
-        ]
-    if panel == "window":
-        cut = 56.0
-        corners = [
-            (left + cut, top),
-            (right - cut, top),
-            (right - cut, top + cut),
-            (right, top + cut),
-            (right, low - cut),
-            (right - cut, low - cut),
-            (right - cut, low),
-            (left + cut, low),
-            (left + cut, low - cut),
-            (left, low - cut),
-            (left, top + cut),
-            (left + cut, top + cut),
-        ]
-        return [(float(a), float(b)) for a, b in corners]
-    if panel == "arch":
-        rise = w * 0.34 + grow
-        bow = [
-            (x + w / 2 - math.cos(a) * (w / 2 + grow), top + rise - math.sin(a) * rise)
-            for a in (math.pi * k / 60 for k in range(61))
-        ]
-        return [*bow, (right, low), (left, low)]
-    radius = 46 + grow
-    return [
-        (cx + radius * math.cos(math.radians(a)), cy + radius * math.sin(math.radians(a)))
-        for cx, cy, start in (
-            (right - radius, low - radius, 0),
-            (left + radius, low - radius, 90),
-            (left + radius, top + radius, 180),
-            (right - radius, top + radius, 270),
-        )
-        for a in range(start, start + 91, 6)
-    ]
-
-
-def _power(value: float, exponent: float) -> float:
-    return math.copysign(abs(value) ** exponent, value)
-
-
-def _frame(art: Art, script: Script) -> None:
-    """The window's rim and shadow, painted into the ground."""
-    look, panel = script.identity, script.panel
-    if panel not in ("bolt", "field"):
-        art.soft(lambda a: a.poly([(x, y + 14) for x, y in _outline(panel, 8)], "#000000", 0.42), 16)
-    rims = {
-        "bolt": (("#ffc93c", 12),),
-        "field": (("#c9dd96", 14), ("#ffffff", 6)),
-        "round": (("#ffffff", 12),),
-        "phone": (("#050f12", 14), ("#24424a", 5)),
-        "window": ((look.accent, 13), (look.ground, 8), (look.accent, 4)),
-        "arch": ((look.accent, 12), (look.deep, 6), (look.accent, 2.5)),
-    }
-    for tint, grow in rims[panel]:
-        outline = [(x + grow, y) for x, y in _outline(panel)] if panel == "bolt" else _outline(panel, grow)
-        art.poly(outline, tint)
-
-
-def _drift(panel: str, picture: Image.Image, *, outward: bool) -> Drift:
-    x, y, w, h = WINDOWS[panel]
-    sheet = Art(WIDTH, HEIGHT, "#000000")
-    sheet.poly(_outline(panel), "#ffffff")
-    mask = sheet.finished().convert("L").crop((x, y, x + w, y + h))
-    wide = 654.0
-    tall = wide * h / w
-    if tall > 760:
-        wide, tall = 760 * w / h, 760.0
-    top = max(3.0, min(348 - tall / 2, 763 - tall))
-    near = (330 - wide / 2, top, 330 + wide / 2, top + tall)
-    margin = 0.045
-    far = (near[0] + wide * margin, near[1] + tall * margin, near[2] - wide * margin, near[3] - tall * margin)
-    first, last = (far, near) if outward else (near, far)
-    return Drift(picture, x, y, (w, h), first, last, mask)
-
-
 # ---------------------------------------------------------------- closing card
 
 
@@ -396,7 +214,7 @@ def _closing(script: Script, picture: Image.Image) -> Shot:
         Image.new("RGB", (WIDTH, HEIGHT), look.deep),
         drift,
         sprites=(*sprites, *_furniture(script, script.goodbye)),
-        motes=_motes(script),
+        motes=motes(script),
     )
 
 
@@ -459,50 +277,3 @@ def _bar(length: int, height: int, tint: str) -> Image.Image:
     art = Art(length, height, None)
     art.box(0, 0, length - 0.4, height - 0.4, tint, radius=height / 2)
     return art.finished()
-
-
-# ---------------------------------------------------------------- what floats in the air
-
-AIR: dict[str, tuple[str, float, float, float]] = {
-    # what it is, then its usual speed across, down (negative: up) and its size in pixels
-    "power": ("firefly", 6, -14, 10),
-    "wheat": ("seed", 26, -8, 8),
-    "apple": ("snow", -12, 46, 8),
-    "fraud": ("dot", 0, -26, 6),
-    "papercut": ("scrap", -10, 40, 15),
-    "meeting": ("firefly", 4, -18, 9),
-}
-
-
-def _motes(script: Script) -> tuple[Mote, ...]:
-    kind, across, down, size = AIR[script.key]
-    dice = seeded(len(script.title))
-    images = [
-        _mote(kind, size * share, script.identity.accent, turn)
-        for share, turn in ((0.7, 20), (1.0, 75), (1.3, 140))
-    ]
-    return tuple(
-        Mote(
-            images[dice.randrange(3)],
-            dice.uniform(0, WIDTH),
-            dice.uniform(0, HEIGHT),
-            across * dice.uniform(0.5, 1.5),
-            down * dice.uniform(0.6, 1.4),
-            dice.uniform(4, 22),
-        )
-        for _ in range(34)
-    )
-
-
-def _mote(kind: str, size: float, accent: str, turn: float) -> Image.Image:
-    art = Art(size * 2, size * 2, None)
-    middle = size
-    if kind == "scrap":
-        motifs.leaf(art, middle, middle + size * 0.6, size * 1.2, turn, accent, plump=0.6)
-        return art.finished()
-    tint = {"firefly": "#ffe08a", "seed": "#fff7c4", "snow": "#ffffff", "dot": "#6ff0e6"}[kind]
-    art.disc(middle, middle, size * (0.75 if kind == "snow" else 0.45), tint, 0.85 if kind == "snow" else 0.7)
-    shape = art.finished().getchannel("A").filter(ImageFilter.GaussianBlur(size * 0.16))
-    image = Image.new("RGBA", shape.size, colour(tint))
-    image.putalpha(shape)
-    return image
