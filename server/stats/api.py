@@ -41,10 +41,7 @@ OCTETS = "application/octet-stream"
         HTTP_200=(None, "A signed receipt: two lines, JSON and base64 signature (application/octet-stream)"),
         HTTP_401=(Problem, "unknown_terminal: no such terminal, or not its signature"),
         HTTP_403=(Problem, "revoked: the terminal keeps its records"),
-        HTTP_409=(
-            Problem,
-            "fork: the member `receipt` holds a signed receipt that names the records concerned",
-        ),
+        HTTP_409=(None, "Fork: a signed receipt, as with 200, for the history that both copies share"),
         HTTP_413=Problem,
         HTTP_422=(Problem, "malformed: damaged on the way; send it again"),
         HTTP_503=(Problem, "Come again after Retry-After seconds"),

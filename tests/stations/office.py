@@ -75,6 +75,6 @@ def make_app(config: Config, monkeypatch: pytest.MonkeyPatch) -> Flask:
     """The application with the rooms these tests are about."""
     from server import app as wiring
 
-    monkeypatch.setattr(wiring, "APIS", ("identity", "regions", "stations", "stats"))
+    monkeypatch.setattr(wiring, "APIS", ("identity", "regions", "stations", "stats", "console"))
     monkeypatch.setattr(wiring, "PAGES", ("identity",))
     return wiring.create_app(config)
