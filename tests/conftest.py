@@ -13,7 +13,6 @@ import socket
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -101,19 +100,10 @@ def postgresql() -> Iterator[Cluster]:
 
 
 def make_tables(url: str) -> None:
-    """Bring an empty database to the newest schema."""
-    from server import migrate
-    from server.db import Base, make_engine
+    """Bring an empty database to the newest schema, by the migrations that a real installation runs."""
+    from server.migrate import upgrade
 
-    if any((migrate.MIGRATIONS / "versions").glob("*.py")):
-        migrate.upgrade(url)
-        return
-
-    for path in sorted(ROOT.glob("server/*/models.py")):
-        import_module(f"server.{path.parent.name}.models")
-    engine = make_engine(url)
-    Base.metadata.create_all(engine)
-    engine.dispose()
+    upgrade(url)
 
 
 @pytest.fixture
