@@ -24,6 +24,7 @@ from sqlalchemy import delete, exists, func, select
 from sqlalchemy.orm import Session
 
 from server.catalog.models import Asset, AssetState, Upload, UploadPart, UploadState
+from server.catalog.renditions import retry_failed
 from server.catalog.service import known_id
 from server.db import Database
 from server.errors import Conflict, Invalid, NotFound, TooLarge, TooMany, YuanboError
@@ -362,8 +363,8 @@ def _store(
         _require_open(upload)
         known = _known_asset(session, folder, sha256, upload.size)
         asset = known or _new_asset(session, caller, folder, upload, path, sha256, now)
-        if known is not None and known.state == AssetState.FAILED:
-            known.state, known.progress = AssetState.UPLOADED, 0
+        if known is not None:
+            retry_failed(session, known.id)
         upload.state, upload.asset_id = UploadState.COMPLETE, asset.id
         session.flush()
         audit.append(
