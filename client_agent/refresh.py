@@ -369,6 +369,7 @@ class _Pass:
                     (subject, reason, self._now_ms),
                 )
             self._database.set_setting("timestamp_done", done)
+            self._database.set_setting("timestamp_expires_ms", str(view.expires_ms))
             self._database.set_setting("timestamp_version", str(self._summary.timestamp))
             self._database.set_setting("snapshot_version", str(self._summary.snapshot))
             self._database.set_setting("refreshed_ms", str(self._now_ms))

@@ -50,6 +50,8 @@ class Refreshed(StrEnum):
     """Verified, but not everything could be had; the rest stays as it was."""
     FAILED = "failed"
     """Something was offered, but nothing that verifies."""
+    FROZEN = "frozen"
+    """Sources answer, but only with what has expired."""
     UNREACHABLE = "unreachable"
     WAITING = "waiting"
     """It failed a moment ago; tried again later."""
@@ -90,6 +92,7 @@ class SyncSummary:
             Refreshed.NEW: "已验证新发布 / a new publication was verified",
             Refreshed.PARTLY: "新发布未取全 / a new publication, not all of it could be had",
             Refreshed.FAILED: "未能验证 / nothing that verifies",
+            Refreshed.FROZEN: "来源停在过期内容上 / sources offer only what has expired",
             Refreshed.UNREACHABLE: "网络不通 / no source answers",
             Refreshed.WAITING: "稍后重试 / tried again later",
         }
@@ -103,6 +106,7 @@ class Syncer:
         self._agent = agent
         self._http = agent.http()
         self._ca_pem = agent.identity.ca_pem
+        self._frozen = False
         self._failed_digest = ""
         self._failures = 0
         self._not_before = 0.0
@@ -119,7 +123,7 @@ class Syncer:
         sources = self._sources()
         offered = self._look(sources)
         if offered is None:
-            return Refreshed.UNREACHABLE, {}
+            return (Refreshed.FROZEN if self._frozen else Refreshed.UNREACHABLE), {}
         source, digest = offered
         if digest == self._agent.database.setting("timestamp_done"):
             sources.praise(source)
@@ -136,6 +140,7 @@ class Syncer:
         known = int(self._agent.database.setting("timestamp_version", "0"))
         done = self._agent.database.setting("timestamp_done")
         behind: tuple[str, str] | None = None
+        self._frozen = False
         for source in sources.in_turn():
             try:
                 answer = self._http.get(
@@ -149,6 +154,10 @@ class Syncer:
                 continue
             digest = hashlib.sha256(answer.body).hexdigest()
             version = _version_of(answer.body) if answer.status == 200 else None
+            if digest == done and self._expired():
+                sources.blame(source, Blame.STALE, "frozen: its timestamp has expired")
+                self._frozen = True
+                continue
             if digest == done or (version is not None and version >= known):
                 return source, digest
             if version is None:
@@ -159,6 +168,11 @@ class Syncer:
             # Most likely it lags. Keys may also have changed after a theft, and then numbers start low.
             behind = behind or (source, digest)
         return behind
+
+    def _expired(self) -> bool:
+        """Whether the state that was done last has expired since."""
+        expires_ms = int(self._agent.database.setting("timestamp_expires_ms", "0"))
+        return self._agent.clock.now_ms()[0] >= expires_ms
 
     def _newest_is_old(self) -> bool:
         """Whether the newest state is known for so long that who does not have it lags."""

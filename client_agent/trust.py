@@ -33,7 +33,7 @@ from client_agent.fetch import Http, join
 from client_agent.floors import Floors, Seen
 from client_agent.sources import Blame, Sources
 from protocol import names
-from protocol.times import from_ms, text_to_ms
+from protocol.times import from_ms, text_to_ms, to_ms
 
 log = logging.getLogger(__name__)
 
@@ -185,7 +185,11 @@ class View:
         try:
             seen = self._look(Timestamp.type, self._trusted.root)
             self._floors.check(seen)
-            return text_to_ms(signed.unrecognized_fields[names.TIMESTAMP_ISSUED_FIELD]), seen.keys
+            issued_ms = text_to_ms(signed.unrecognized_fields[names.TIMESTAMP_ISSUED_FIELD])
+            # Beyond the root's expiry no new root could heal a clock that stolen keys drove there.
+            if issued_ms >= min(to_ms(signed.expires), to_ms(self._trusted.root.expires)):
+                raise ValueError("issued after its own expiry")
+            return issued_ms, seen.keys
         except (RolledBack, OSError, KeyError, ValueError, TypeError) as error:
             log.warning("no time from this timestamp: %s: %s", type(error).__name__, error)
             return None
@@ -200,6 +204,11 @@ class View:
     def versions(self) -> tuple[int, int]:
         """(timestamp, snapshot)."""
         return self._trusted.timestamp.version, self._trusted.snapshot.version
+
+    @property
+    def expires_ms(self) -> int:
+        """When the timestamp expires: after that, a source that still offers it is frozen."""
+        return to_ms(self._trusted.timestamp.expires)
 
     def target(self, path: str) -> Target | None:
         """What the verified metadata says of a file; None when nobody who may speak of it names it."""

@@ -125,3 +125,14 @@ def look_twice(terminal) -> list[Refreshed]:
         return [syncer.refresh()[0] for _ in range(2)]
     finally:
         syncer.close()
+
+
+def test_a_source_frozen_at_an_expired_state_is_flagged(province, source, terminal, machine):
+    publish_something(province, source)
+    refresh(terminal)
+    assert look_twice(terminal) == [Refreshed.UNCHANGED] * 2
+    machine.pass_time(4 * 24 * HOUR_MS)
+    assert look_twice(terminal) == [Refreshed.FROZEN] * 2
+    province.sign_timestamp(hours=4 * 24)
+    assert refresh(terminal).complete
+    assert look_twice(terminal) == [Refreshed.UNCHANGED] * 2
