@@ -448,7 +448,9 @@ class Guide:
 def effective_region(region: str, successions: list[Succession]) -> str:
     """The region whose programme a terminal takes: its own, or the one its merged region went into."""
     for _ in range(8):  # successions of successions, and no endless loop
-        into = next((s.into for s in successions if within(region, s.merged) and s.into != region), None)
+        into = next(
+            (s.into for s in successions if within(region, s.merged) and not within(s.into, s.merged)), None
+        )
         if into is None:
             return region
         region = into

@@ -13,6 +13,8 @@ from client_agent.agent import Agent, open_agent
 from client_agent.clock import Clock, Reading
 from client_agent.config import AgentPaths
 from client_agent.database import Database
+from client_agent.refresh import refresh
+from client_agent.sync import Syncer
 from protocol.keys import new_private_key, public_text
 from tests.client_agent.repository import NOON_MS, REGION, Province, Source
 
@@ -67,6 +69,15 @@ def make_terminal(
         Clock(database, machine or Machine()).hear_server_time(province.now_ms)
     database.close()
     return open_agent(data, machine or Machine())
+
+
+def take(terminal: Agent) -> None:
+    """A whole pass in this process: verify, plan, fetch."""
+    refresh(terminal)
+    syncer = Syncer(terminal)
+    done = syncer.download(*syncer.plan())
+    syncer.close()
+    assert done.failed == {}
 
 
 @pytest.fixture

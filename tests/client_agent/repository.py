@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
@@ -99,6 +100,17 @@ class Release:
 
     def entry(self) -> LibraryEntry:
         return LibraryEntry(edition=self.edition, release=self.sha256, section=self.manifest.section)
+
+
+@cache
+def _keys() -> dict[str, list[CryptoSigner]]:
+    """Keys made once a run: provinces that sign the same thing sign it with the same keys, and only once."""
+    sizes = {"root": 3, "targets": 3, "snapshot": 1, "timestamp": 1, "policy": 1, "city-1301": 1, "officers": 4}
+    return {name: [CryptoSigner.generate_ed25519() for _ in range(size)] for name, size in sizes.items()}
+
+
+_SIGNED: dict[tuple[str, int], bytes] = {}
+"""What was signed before in this run: (content and keys, version) → bytes. 256 empty bins a province add up."""
 
 
 class Province:
@@ -369,7 +381,8 @@ class Province:
         if before is not None and before[0] == text:
             return
         self.versions[role] = signed.version = self.versions.get(role, 0) + 1
-        data = _signed(signed, signers)
+        key = (text, signed.version)
+        data = _SIGNED.get(key) or _SIGNED.setdefault(key, _signed(signed, signers))
         self._written[role] = (text, data)
         self._write_metadata(role, signed.version, data)
 

@@ -1,0 +1,128 @@
+"""What is fetched, and in which order."""
+
+from __future__ import annotations
+
+import hashlib
+
+from client_agent.planner import VIDEO, Airing, Holdings, plan, protected
+from protocol.documents import FileKind, ReleaseFile, ReleaseManifest, Rendition
+from protocol.identifiers import uuid7
+
+NOW = 1_796_443_200_000
+MINUTE = 60_000
+ROOMY = Holdings(complete=set(), begun=set(), free_bytes=10**12)
+LADDER = {"360p": 400_000, "576p": 1_000_000, "720p": 2_000_000}
+
+
+def name(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def film(title: str, duration_s: int = 600, files=()) -> ReleaseManifest:
+    return ReleaseManifest(
+        edition=uuid7(NOW),
+        programme=uuid7(NOW),
+        number=0,
+        title=title,
+        section="agriculture",
+        duration_ms=duration_s * 1000,
+        source_sha256=name("source"),
+        recipe_sha256=name("recipe"),
+        renditions=[
+            Rendition(
+                profile=profile,
+                profile_version=1,
+                sha256=name(title + profile),
+                length=bitrate // 8 * duration_s,
+                pieces_root=name("root" + title + profile),
+                width=1,
+                height=1,
+                bitrate=bitrate,
+            )
+            for profile, bitrate in LADDER.items()
+        ],
+        files=[
+            ReleaseFile(
+                kind=kind,
+                sha256=name(f"{title}{kind}{profile}"),
+                length=1_000,
+                pieces_root=name("r"),
+                profile=profile,
+            )
+            for kind, profile in files
+        ],
+    )
+
+
+def airing(release: str, minutes: float, *, required: bool = False) -> Airing:
+    starts = NOW + int(minutes * MINUTE)
+    return Airing(release, starts, starts + 10 * MINUTE, required, False)
+
+
+def planned(airings, films, *, library=(), holdings=ROOMY, line_bps=100_000_000):
+    wanted = plan(airings, library, films.get, holdings, now_ms=NOW, line_bps=line_bps)
+    return [(w.title, w.profile if w.what == VIDEO else str(w.what)) for w in wanted]
+
+
+def test_the_earliest_air_time_comes_first_and_the_library_last():
+    films = {title: film(title) for title in "abc"}
+    order = planned([airing("b", 30), airing("a", 5)], films, library=["c", "a"])
+    assert order == [("a", "720p"), ("b", "720p"), ("c", "720p")]
+
+
+def test_at_equal_times_required_comes_before_optional():
+    films = {title: film(title) for title in "ab"}
+    assert planned([airing("a", 5), airing("b", 5, required=True)], films)[0][0] == "b"
+
+
+def test_playlist_poster_and_subtitles_come_before_the_video_and_only_the_chosen_playlist():
+    files = [
+        (FileKind.SPRITE, None),
+        (FileKind.SUBTITLES, None),
+        (FileKind.POSTER, None),
+        (FileKind.PLAYLIST, "360p"),
+        (FileKind.PLAYLIST, "720p"),
+    ]
+    order = planned([airing("a", 60)], {"a": film("a", files=files)})
+    assert [what for _, what in order] == ["playlist", "poster", "subtitles", "sprite", "720p"]
+
+
+def test_the_best_rendition_that_arrives_in_time_is_chosen():
+    # 600 s of 720p at 2 Mbit/s take 20 minutes on a line of 1 Mbit/s, of 576p 10, of 360p 4.
+    films = {"a": film("a")}
+    for minutes, profile in ((21, "720p"), (19, "576p"), (9, "360p"), (1, "360p")):
+        assert planned([airing("a", minutes)], films, line_bps=1_000_000) == [("a", profile)]
+
+
+def test_what_airs_earlier_takes_its_share_of_the_line():
+    films = {title: film(title) for title in "ab"}
+    order = planned([airing("a", 21), airing("b", 31)], films, line_bps=1_000_000)
+    assert order == [("a", "720p"), ("b", "576p")]
+
+
+def test_what_is_complete_is_not_wanted_again_and_what_is_begun_is_finished():
+    films = {"a": film("a")}
+    have = Holdings(complete={name("a360p")}, begun=set(), free_bytes=10**12)
+    assert planned([airing("a", 60)], films, holdings=have) == []
+    begun = Holdings(complete=set(), begun={name("a576p")}, free_bytes=10**12)
+    assert planned([airing("a", 60)], films, holdings=begun) == [("a", "576p")]
+
+
+def test_a_small_disk_takes_smaller_renditions_and_the_library_waits():
+    films = {title: film(title) for title in "ab"}
+    small = Holdings(complete=set(), begun=set(), free_bytes=80_000_000)
+    assert planned([airing("a", 600)], films, library=["b"], holdings=small) == [("a", "576p")]
+    evictable = Holdings(complete=set(), begun=set(), free_bytes=0, evictable_bytes=200_000_000)
+    assert planned([airing("a", 600)], films, library=["b"], holdings=evictable) == [("a", "720p")]
+
+
+def test_what_is_over_or_not_admitted_is_not_wanted():
+    films = {"a": film("a")}
+    assert planned([airing("a", -11), airing("unknown", 5)], films) == []
+
+
+def test_nothing_of_what_is_to_air_or_about_to_be_fetched_may_be_evicted():
+    films = {title: film(title) for title in "ab"}
+    wanted = plan([airing("a", 5)], ["b"], films.get, ROOMY, now_ms=NOW, line_bps=10**8)
+    kept = protected([airing("a", 5)], films.get, wanted)
+    assert kept == {name("a360p"), name("a576p"), name("a720p"), name("b720p")}
