@@ -105,7 +105,15 @@ class Release:
 @cache
 def _keys() -> dict[str, list[CryptoSigner]]:
     """Keys made once a run: provinces that sign the same thing sign it with the same keys, and only once."""
-    sizes = {"root": 3, "targets": 3, "snapshot": 1, "timestamp": 1, "policy": 1, "city-1301": 1, "officers": 4}
+    sizes = {
+        "root": 3,
+        "targets": 3,
+        "snapshot": 1,
+        "timestamp": 1,
+        "policy": 1,
+        "city-1301": 1,
+        "officers": 4,
+    }
     return {name: [CryptoSigner.generate_ed25519() for _ in range(size)] for name, size in sizes.items()}
 
 
