@@ -305,16 +305,19 @@ class Outbox:
         return [Batch(*row[:4], BatchState(row[4])) for row in rows]
 
     # --- what the province says ---------------------------------------------------------------------------------------
-    def apply_receipt(self, epochs: Mapping[str, EpochState], time_ms: int) -> Moves:
-        """Take in a verified receipt for a batch: acknowledges, never lowers, deletes nothing."""
+    def apply_receipt(
+        self, epochs: Mapping[str, EpochState], time_ms: int, answered: int | None = None
+    ) -> Moves:
+        """Take in a verified receipt for a batch (``answered``; None: any): acknowledges it, never lowers, deletes
+        nothing."""
         with self._writing():
-            return self._apply(epochs, (), time_ms)
+            return self._apply(epochs, (), time_ms, answered)
 
     def apply_marks(
         self, asked: Collection[str], epochs: Mapping[str, EpochState], incarnation: str, time_ms: int
     ) -> Moves:
-        """Take in a verified answer to :meth:`epochs_to_ask`: follow the province's marks up *and down*. Numbers
-        that neither side has any more are told as gaps, once an incarnation."""
+        """Take in a verified answer to :meth:`epochs_to_ask`: follow the province's marks *down*. Numbers that
+        neither side has any more are told as gaps, once an incarnation."""
         with self._writing():
             if incarnation != self._meta("incarnation"):
                 self._db.execute("DELETE FROM told_gaps")
@@ -324,13 +327,19 @@ class Outbox:
                 self._tell_lost(epoch, epochs.get(epoch))
             return changed
 
-    def _apply(self, epochs: Mapping[str, EpochState], lowering: Collection[str], time_ms: int) -> Moves:
+    def _apply(
+        self,
+        epochs: Mapping[str, EpochState],
+        lowering: Collection[str],
+        time_ms: int,
+        answered: int | None = None,
+    ) -> Moves:
         concerned = [
             batch
             for epoch in {*epochs, *lowering}
             for batch in self._batches("WHERE epoch = ? AND state != 'reissued' ORDER BY id", (epoch,))
         ]
-        changed = moves(concerned, epochs, lowering)
+        changed = moves(concerned, epochs, lowering, answered)
         self._db.executemany(
             "UPDATE batches SET state = 'acknowledged', acknowledged_ms = ? WHERE id = ?",
             [(time_ms, batch_id) for batch_id in changed.acknowledged],

@@ -74,16 +74,23 @@ def covers(state: EpochState, first: int, last: int) -> bool:
 
 
 def moves(
-    batches: Iterable[KeptBatch], epochs: Mapping[str, EpochState], lowering: Collection[str] = ()
+    batches: Iterable[KeptBatch],
+    epochs: Mapping[str, EpochState],
+    lowering: Collection[str] = (),
+    answered: int | None = None,
 ) -> Moves:
-    """What changes. A receipt for a batch only ever acknowledges; the answer to a question about ``lowering`` epochs
-    (fresh, bound to its nonce) also takes acknowledgement back. An epoch asked about and not answered is unknown to
-    the province: it holds nothing of it."""
+    """What changes. A receipt only ever acknowledges, and only the batch it answers (``answered``; None: any); the
+    answer to a question about ``lowering`` epochs (fresh, bound to its nonce) only takes acknowledgement back. An
+    epoch asked about and not answered is unknown to the province: it holds nothing of it.
+
+    A mark says that numbers are held, not that they are ours: where a machine's memory was copied, the other one's
+    records stand under the same numbers. What has no receipt of its own is sent, and the province compares."""
     acknowledged, again = [], []
     for batch in batches:
         state = epochs.get(batch.epoch)
         held = state is not None and covers(state, batch.first, batch.last)
-        if batch.state is BatchState.WAITING and held:
+        ours = not lowering and answered in (None, batch.id)
+        if batch.state is BatchState.WAITING and held and ours:
             acknowledged.append(batch.id)
         elif batch.state is BatchState.ACKNOWLEDGED and not held and batch.epoch in lowering:
             again.append(batch.id)

@@ -321,7 +321,7 @@ class Reporter:
             return
         for aside in receipt.set_aside:
             log.warning("the province set %s/%d aside: %s", aside.epoch, aside.seq, aside.reason)
-        changed = self.outbox.apply_receipt(receipt.epochs, text_to_ms(receipt.time))
+        changed = self.outbox.apply_receipt(receipt.epochs, text_to_ms(receipt.time), batch)
         self.tally.acknowledged += len(changed.acknowledged)
         if batch not in changed.acknowledged:
             self._later(batch, HELD_AGAIN_MS)

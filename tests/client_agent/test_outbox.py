@@ -158,6 +158,23 @@ def test_marks_that_went_down_make_the_same_bytes_wait_again(outbox):
     assert changed.waiting_again == [first.id]
 
 
+def test_marks_acknowledge_nothing_that_has_no_receipt_of_its_own(outbox):
+    epoch = fill(outbox, 2)[0].epoch
+    cut(outbox)
+    changed = outbox.apply_marks([epoch], {epoch: held(9)}, "restored", NOW)
+    assert changed.acknowledged == []
+    assert outbox.length() == 2
+
+
+def test_a_receipt_acknowledges_the_batch_it_answers_and_no_other(outbox):
+    epoch = fill(outbox, 2)[0].epoch
+    first = cut(outbox)
+    fill(outbox, 2)
+    second = cut(outbox)
+    outbox.apply_receipt({epoch: held(4)}, NOW, second.id)
+    assert [batch.id for batch in outbox.waiting_batches()] == [first.id]
+
+
 def test_a_receipt_never_lowers(outbox):
     epoch = fill(outbox, 2)[0].epoch
     cut(outbox)
