@@ -18,7 +18,8 @@ _MB = 1024 * 1024
 
 
 def status(agent: Agent) -> dict[str, Any]:
-    """Everything worth knowing about a terminal, as plain JSON values."""
+    """Everything worth knowing about a terminal, as plain JSON values. ``ready``: whether every placed item of the
+    next 24 hours could be played from the store; ``ready_items`` says it of each, with the reason if not."""
     identity, database, guide = agent.identity, agent.database, agent.guide
     now_ms, clock_state = agent.clock.now_ms()
     ready = guide.readiness(now_ms, READY_HORIZON_MS)
@@ -48,21 +49,19 @@ def status(agent: Agent) -> dict[str, Any]:
         "recalled": _count(agent, "recalls"),
         "stored": stored(agent),
         "disk": {"free": free, "total": total, "for_media": max(0, agent.store.free_space())},
-        "ready": {
-            "all": all(item.ready for item in ready),
-            "items": [
-                {
-                    "id": item.id,
-                    "channel": item.channel,
-                    "starts_at": item.starts_at,
-                    "title": item.title,
-                    "release": item.release,
-                    "ready": item.ready,
-                    "reason": str(item.reason) if item.reason else None,
-                }
-                for item in ready
-            ],
-        },
+        "ready": all(item.ready for item in ready),
+        "ready_items": [
+            {
+                "id": item.id,
+                "channel": item.channel,
+                "starts_at": item.starts_at,
+                "title": item.title,
+                "release": item.release,
+                "ready": item.ready,
+                "reason": str(item.reason) if item.reason else None,
+            }
+            for item in ready
+        ],
         "sources": _sources(agent),
         "line_bps": int(database.setting("line_bps", "0")),
         "outbox": outbox_length(agent),
@@ -100,20 +99,20 @@ def outbox_length(agent: Agent) -> int:
 
 def status_text(found: dict[str, Any]) -> str:
     """A few lines for a person."""
-    ready, kept = found["ready"], found["stored"]
-    number_ready = sum(item["ready"] for item in ready["items"])
+    ready, kept = found["ready_items"], found["stored"]
+    number_ready = sum(item["ready"] for item in ready)
     lines = [
         f"{found['station_name']}（{found['region']}）",
         f"时间 / clock: {found['clock']['now']} ({found['clock']['state']}, {found['clock']['offset_ms']} ms)",
         f"发布 / publication: {found['publication']['snapshot']}, {found['publication']['refreshed_at'] or '—'}",
         f"已存 / stored: {kept['complete']}/{kept['files']} 个文件 / files, {kept['bytes'] / _MB:.0f} MB",
-        f"24 小时内可播 / ready for the next 24 h: {number_ready}/{len(ready['items'])}",
+        f"24 小时内可播 / ready for the next 24 h: {number_ready}/{len(ready)}",
         f"待上报 / to report: {found['outbox']}",
     ]
     lines += [
         f"  {'是 / yes' if item['ready'] else '否 / no'}  {item['starts_at']}  {item['title'] or item['release'][:12]}"
         + (f"  {item['reason']}" if item["reason"] else "")
-        for item in ready["items"]
+        for item in ready
     ]
     return "\n".join(lines + findings(found))
 
@@ -131,7 +130,7 @@ def findings(found: dict[str, Any]) -> list[str]:
         said.append(
             "磁盘将满，新节目放不下，请换大容量硬盘 / the disk is nearly full: new programmes do not fit"
         )
-    not_ready = [item for item in found["ready"]["items"] if not item["ready"]]
+    not_ready = [item for item in found["ready_items"] if not item["ready"]]
     missing = [item for item in not_ready if item["reason"] == Refusal.NOT_STORED]
     if missing:
         said.append(f"{len(missing)} 个节目尚未下载完 / {len(missing)} items are not downloaded yet")

@@ -66,6 +66,7 @@ class SyncSummary:
     wanted: int = 0
     download: DownloadSummary = field(default_factory=DownloadSummary)
     report: Any = None
+    publication: int = 0
 
     @property
     def ok(self) -> bool:
@@ -78,6 +79,7 @@ class SyncSummary:
         return {
             "ok": self.ok,
             "refreshed": str(self.refreshed),
+            "publication": self.publication,
             "refresh": self.refresh,
             "wanted_files": self.wanted,
             "fetched_files": done.files,
@@ -249,7 +251,8 @@ def sync_once(agent: Agent) -> SyncSummary:
         outcome, said = syncer.refresh()
         wanted, keep = syncer.plan()
         done = syncer.download(wanted, keep)
-        return SyncSummary(outcome, said, len(wanted), done, report(agent))
+        publication = int(agent.database.setting("snapshot_version", "0"))
+        return SyncSummary(outcome, said, len(wanted), done, report(agent), publication)
     finally:
         syncer.close()
 

@@ -71,7 +71,7 @@ def test_the_commands_speak_json_and_end_with_plain_codes(tmp_path, province, so
     assert json.loads(synced.stdout)["fetched_files"] == 2
     shown = json.loads(agent_command("status", "--json", data=data).stdout)
     assert shown["stored"]["complete"] == 2
-    assert shown["ready"]["all"] is True
+    assert shown["ready"] is True
 
 
 def now_ms() -> int:
