@@ -1,0 +1,64 @@
+"""``yuanbo station …`` over real HTTP: what a script reads, and what a person is told."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from threading import Thread
+
+import pytest
+from werkzeug.serving import make_server
+
+from protocol.enrolment import read_code
+from server.client import ApiError
+from server.identity.rules import Role
+from server.stations import commands
+from tests.stations.office import VILLAGE, add_person, add_regions, make_app, make_config
+
+
+@pytest.fixture
+def station(database, tmp_path, database_url, monkeypatch, capsys):
+    """Run ``yuanbo station`` words as the county office of 正定; its output."""
+    add_regions(database)
+    token = add_person(database, Role.COUNTY_OFFICE, "130123")["Authorization"].removeprefix("Bearer ")
+    app = make_app(make_config(tmp_path / "data", database_url), monkeypatch)
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    monkeypatch.setenv("YUANBO_SERVER", f"http://127.0.0.1:{server.port}")
+    monkeypatch.setenv("YUANBO_TOKEN", token)
+    parser = argparse.ArgumentParser()
+    commands.register(parser.add_subparsers())
+
+    def run(*words: str) -> str:
+        args = parser.parse_args(["station", *words])
+        assert args.run(args) == 0
+        return capsys.readouterr().out
+
+    yield run
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_adding_a_station_prints_its_code_once(station):
+    added = json.loads(station("add", "--region", VILLAGE, "--name", "曲阳桥村站点", "--json"))
+    assert read_code(added["code"])
+    assert (added["region"], added["name"], added["kind"]) == (VILLAGE, "曲阳桥村站点", "village")
+    assert added["expires_at"].endswith("Z")
+
+    listed = station("list", "--json")
+    assert [row["id"] for row in json.loads(listed)["items"]] == [added["id"]]
+    assert added["code"] not in listed
+    assert "曲阳桥村站点" in station("list")
+
+    another = json.loads(station("invite", added["id"], "--json"))
+    assert another["code"] != added["code"]
+    assert "注册码" in station("invite", added["id"])
+
+
+def test_another_regions_village_is_refused_in_words(station):
+    with pytest.raises(ApiError) as refusal:
+        station("add", "--region", "130726100201", "--name", "前堡村站点")
+    assert refusal.value.status == 403
+    assert station("list", "--json") == json.dumps({"items": []}, indent=2) + "\n"
