@@ -22,7 +22,7 @@ PARTNERS_FILM = "冬小麦返青管理"
 
 ENCODED_WITHIN_S = 900
 POLL_S = 0.5
-SAY_EVERY_S = 4.0
+SAY_NEWS_EVERY_S, SAY_ANYTHING_EVERY_S = 4.0, 15.0
 
 STAGES = (
     ("first_review", "first_reviewer", "first", "内容准确，画面、字幕清楚，同意。"),
@@ -116,7 +116,7 @@ def _upload(api: ApiClient, item: _Item) -> str:
 def _wait(desk: Desk, items: list[_Item]) -> None:
     """Review what is ready, until everything is released."""
     deadline = time.monotonic() + ENCODED_WITHIN_S
-    said_at = 0.0
+    said, said_at = "", 0.0
     waiting = list(items)
     while waiting:
         desk.go_on()
@@ -125,9 +125,11 @@ def _wait(desk: Desk, items: list[_Item]) -> None:
         for item in released:
             desk.say(f"✓ 已转码并通过三审《{item.info.title}》 / encoded, three reviews passed")
         waiting = [item for item in waiting if item not in released]
-        if waiting and time.monotonic() - said_at >= SAY_EVERY_S:
-            said_at = time.monotonic()
-            desk.say(_progress(len(items), [views[item.info.title] for item in waiting]))
+        news = _progress(len(items), [views[item.info.title] for item in waiting])
+        silent_s = time.monotonic() - said_at
+        if waiting and silent_s >= (SAY_NEWS_EVERY_S if news != said else SAY_ANYTHING_EVERY_S):
+            desk.say(news)
+            said, said_at = news, time.monotonic()
         if time.monotonic() > deadline:
             raise DemoFailed(N_("演示节目转码超时：《%(title)s》"), title=waiting[0].info.title)
         if waiting:
@@ -163,6 +165,9 @@ def _state(api: ApiClient, item: _Item) -> dict[str, Any]:
 
 
 def _progress(total: int, waiting: list[dict[str, Any]]) -> str:
-    at_work = next((view for view in waiting if view["job"]["state"] == "running"), waiting[0])
-    share = round(100 * (at_work["job"]["progress"] or 0))
-    return f"… 转码 {total - len(waiting)}/{total}　《{at_work['title']}》 {share} % / encoding"
+    """Which file is being encoded, and how far it is."""
+    if not waiting:
+        return ""
+    furthest = max(waiting, key=lambda view: view["job"]["progress"] or 0)
+    percent = furthest["job"]["progress"] or 0
+    return f"… 转码 {total - len(waiting)}/{total}　《{furthest['title']}》 {percent} % / encoding"
