@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -121,6 +121,9 @@ class Publisher:
         assembly = self._assembly
         written = self._repository.put_targets(assembly.documents)
         if not assembly.has_changes and self._served is not None:
+            if admitted:  # signed by a publisher that was cut off before it could note it
+                with self._database.write() as session:
+                    _note_admitted(session, self._served.publication, admitted)
             return PublicationResult(
                 number=self._served.publication,
                 changed=False,
@@ -191,9 +194,9 @@ class Publisher:
         return self._number
 
     def _fail(self) -> None:
+        """Say what became of a publication that raised; it may be served all the same if only the commit failed."""
         if self._number is not None:
-            with self._database.write() as session:
-                _mark(session, self._number, PublicationState.FAILED)
+            settle(self._database, _served(self._repository))
 
     def _still_ours(self) -> None:
         self._lease.renew(self._database)
@@ -243,7 +246,7 @@ def keep_root(repository: Repository, panel: Panel, *, now: datetime) -> None:
 
 # --- rows of publications -------------------------------------------------------------------------------------------------
 def _note_done(
-    session: Session, result: PublicationResult, admitted: Iterable[NewRelease], timestamp_version: int
+    session: Session, result: PublicationResult, admitted: Sequence[NewRelease], timestamp_version: int
 ) -> None:
     row = session.get_one(Publication, result.number)
     row.state = PublicationState.DONE
@@ -251,6 +254,10 @@ def _note_done(
     row.held_back = [held.as_json() for held in result.held_back]
     row.snapshot_version = result.number
     row.timestamp_version = timestamp_version
+    _note_admitted(session, result.number, admitted)
+
+
+def _note_admitted(session: Session, number: int, admitted: Sequence[NewRelease]) -> None:
     for release in admitted:
         if session.get(Release, release.edition) is None:
             session.add(
@@ -260,23 +267,15 @@ def _note_done(
                     length=release.info.length,
                     data=release.data,
                     duration_ms=decode(release.data, ReleaseManifest).duration_ms,
-                    admitted_in=result.number,
+                    admitted_in=number,
                 )
             )
-    mark_admitted(session, [release.edition for release in admitted], result.number)
+    mark_admitted(session, [release.edition for release in admitted], number)
     session.flush()
 
 
 def _note_timestamp(session: Session, number: int, version: int) -> None:
     session.execute(update(Publication).where(Publication.number == number).values(timestamp_version=version))
-
-
-def _mark(session: Session, number: int, state: PublicationState) -> None:
-    session.execute(
-        update(Publication)
-        .where(Publication.number == number, Publication.state == PublicationState.RUNNING)
-        .values(state=state)
-    )
 
 
 def settle(database: Database, served: Served | None) -> None:
@@ -285,10 +284,10 @@ def settle(database: Database, served: Served | None) -> None:
     Call it only while holding the lease.
     """
     with database.write() as session:
-        running = session.scalars(select(Publication).where(Publication.state == PublicationState.RUNNING))
-        for row in running.all():
-            if served is not None and row.number == served.publication:
-                row.state = PublicationState.DONE
-                row.snapshot_version, row.timestamp_version = row.number, served.timestamp_version
-            else:
-                row.state = PublicationState.FAILED
+        query = select(Publication).where(Publication.state == PublicationState.RUNNING)
+        for row in session.scalars(query).all():
+            is_served = served is not None and row.number == served.publication
+            row.state = PublicationState.DONE if is_served else PublicationState.FAILED
+            row.snapshot_version = row.number if is_served else None
+        if served is not None:
+            _note_timestamp(session, served.publication, served.timestamp_version)
