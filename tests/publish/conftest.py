@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -183,33 +185,69 @@ class Terminal:
         return trusted.timestamp.version, trusted.snapshot.version
 
 
-def make_installation(database: Database, folder: Path) -> Installation:
-    config = replace(settings.load(folder / "data", environ={}), database_url=database.url)
-    config.make_folders()
-    with database.write() as session:
+def installation(database_url: str, data: Path) -> Installation:
+    config = replace(settings.load(data, environ={}), database_url=database_url)
+    return Installation(Database(database_url), config, FolderStore(config.media))
+
+
+def make_initialised(database_url: str, data: Path) -> None:
+    """Some regions, sections, the default channel, keys and the first, empty publication."""
+    made = installation(database_url, data)
+    made.config.make_folders()
+    with made.database.write() as session:
         for code, parent, level, name in REGIONS:
             session.add(Region(code=code, parent=parent, level=level, name=name))
             session.flush()
         programmes.seed(session)
         schedule.seed(session)
-    return Installation(database, config, FolderStore(config.media))
+    made.initialise()
+    made.database.close()
+
+
+@pytest.fixture(scope="session")
+def initialised_sqlite(migrated_sqlite, tmp_path_factory) -> Path:
+    """A folder with an initialised installation, ``test.sqlite`` and ``data``; copied, never used itself."""
+    folder = tmp_path_factory.mktemp("installation")
+    shutil.copyfile(migrated_sqlite, folder / "test.sqlite")
+    make_initialised(f"sqlite:///{folder / 'test.sqlite'}", folder / "data")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def initialised_postgresql(postgresql, tmp_path_factory) -> tuple[str, Path]:
+    """The same on PostgreSQL: the name of a database to copy, and the folder."""
+    folder = tmp_path_factory.mktemp("installation")
+    name = postgresql.create_copy("yuanbo_template")
+    make_initialised(postgresql.url(name), folder / "data")
+    return name, folder
 
 
 @pytest.fixture
-def province(database, tmp_path) -> Installation:
-    """An installation on both databases, with its root, before any programme."""
-    made = make_installation(database, tmp_path)
-    made.initialise()
-    return made
-
-
-@pytest.fixture
-def sqlite_province(sqlite_url, tmp_path) -> Installation:
-    """The same on SQLite alone, for tests about files and signatures."""
-    made = make_installation(Database(sqlite_url), tmp_path)
-    made.initialise()
+def sqlite_province(initialised_sqlite, tmp_path) -> Iterator[Installation]:
+    """An installation with its root and first publication, before any programme."""
+    shutil.copyfile(initialised_sqlite / "test.sqlite", tmp_path / "test.sqlite")
+    shutil.copytree(initialised_sqlite / "data", tmp_path / "data")
+    made = installation(f"sqlite:///{tmp_path / 'test.sqlite'}", tmp_path / "data")
     yield made
     made.database.close()
+
+
+@pytest.fixture
+def postgresql_province(postgresql, initialised_postgresql, tmp_path) -> Iterator[Installation]:
+    """The same on PostgreSQL."""
+    template, folder = initialised_postgresql
+    name = postgresql.create_copy(template)
+    shutil.copytree(folder / "data", tmp_path / "data")
+    made = installation(postgresql.url(name), tmp_path / "data")
+    yield made
+    made.database.close()
+    postgresql.drop(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def province(request) -> Installation:
+    """The same on both databases."""
+    return request.getfixturevalue(f"{request.param}_province")
 
 
 @pytest.fixture
