@@ -23,8 +23,10 @@ from protocol.documents import (
 from protocol.times import to_text
 from server.catalog.models import Edition, EditionState
 from server.catalog.renditions import ReleasedEdition, released_editions
+from server.catalog.review import WITHDRAWN
 from server.config import Config
 from server.i18n import N_
+from server.identity.models import AuditEntry
 from server.publish import models
 from server.publish.assembly import Assembly, HeldBack, NewRelease
 from server.publish.manifests import build_manifest
@@ -49,7 +51,9 @@ class Wanted:
 
 
 def wanted_releases(session: Session, repository: Repository, assembly: Assembly) -> Wanted:
-    """Released editions. One that is served under the hash its row names is known; all others are looked at."""
+    """Released editions. One that is served under the hash its row names is known; all others are looked at, and so
+    is one whose row says released although it was withdrawn.
+    """
     wanted = Wanted()
     doubtful: list[str] = []
     rows = session.execute(
@@ -58,9 +62,11 @@ def wanted_releases(session: Session, repository: Repository, assembly: Assembly
         .where(Edition.state == EditionState.RELEASED)
         .order_by(Edition.id)
     )
+    withdrawn = set(session.scalars(select(AuditEntry.subject).where(AuditEntry.action == WITHDRAWN)))
     for edition, sha256, length, duration_ms in rows:
         target = names.release_target(edition)
-        if sha256 and assembly.served_target(target) == TargetInfo(length, sha256):
+        is_served = sha256 and assembly.served_target(target) == TargetInfo(length, sha256)
+        if is_served and f"edition:{edition}" not in withdrawn:
             wanted.known[target] = TargetInfo(length, sha256)
             wanted.refs[edition] = ReleaseRef(sha256, duration_ms)
         else:
