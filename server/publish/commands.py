@@ -9,8 +9,6 @@ from typing import Any
 
 from server import client
 from server.cli import add_data_argument, config_from_args
-from server.errors import UsageError
-from server.i18n import N_
 from server.publish import keys
 
 
@@ -54,10 +52,7 @@ def _init(args: argparse.Namespace) -> int:
 
 def _show(args: argparse.Namespace) -> int:
     config = config_from_args(args)
-    try:
-        found = keys.public_keys(config.keys)
-    except keys.KeysMissing as error:
-        raise UsageError(N_("没有密钥：%(reason)s；可用 keys init 生成"), reason=error) from error
+    found = keys.public_keys(config.keys)
     if args.json:
         print(json.dumps([asdict(key) for key in found.values()]))
         return 0

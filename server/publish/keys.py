@@ -13,14 +13,19 @@ from pathlib import Path
 import msgspec
 
 from protocol import keys as ed25519
+from server.errors import Unavailable
+from server.i18n import N_
 from server.publish.rules import KEY_NAMES
 from server.receiptkey import make_secret_file
 
 DEMO = "demo"
 
 
-class KeysMissing(Exception):
+class KeysMissing(Unavailable):
     """A key that is needed is not on this machine."""
+
+    code = "keys_missing"
+    title = N_("签名密钥不全")
 
 
 @dataclass(frozen=True)
@@ -72,11 +77,11 @@ def read_key(folder: Path, name: str) -> PrivateKey:
     try:
         found = msgspec.json.decode(path.read_bytes(), type=_KeyFile)
     except FileNotFoundError as error:
-        raise KeysMissing(f"{path} is missing") from error
+        raise KeysMissing(N_("缺少签名密钥 %(path)s"), path=path) from error
     except msgspec.DecodeError as error:
-        raise KeysMissing(f"{path} holds no key") from error
+        raise KeysMissing(N_("%(path)s 不是密钥文件"), path=path) from error
     if found.name != name:
-        raise KeysMissing(f"{path} holds the key {found.name!r}")
+        raise KeysMissing(N_("%(path)s 里是另一把密钥：%(name)s"), path=path, name=found.name)
     public = PublicKey(name, ed25519.public_text(found.private), found.label)
     return PrivateKey(public, found.private)
 

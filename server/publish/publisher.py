@@ -26,7 +26,6 @@ from server.errors import Unavailable
 from server.i18n import N_
 from server.publish import trust_roles
 from server.publish.assembly import Assembly, HeldBack, NewRelease
-from server.publish.keys import KeysMissing
 from server.publish.models import Publication, PublicationState, Release
 from server.publish.panel import Panel, seat
 from server.publish.rules import ROOT, SNAPSHOT, TOP_RULES
@@ -86,7 +85,7 @@ class Publisher:
         self._started = time.monotonic()
         self._number: int | None = None
         self._repository = Repository(config.read)
-        self._panel = _seats(config, database, store)
+        self._panel = seat(config, database, store)
         keep_root(self._repository, self._panel, now=now)
         self._served = _served(self._repository)
         settle(database, self._served)
@@ -203,13 +202,6 @@ class Publisher:
 
     def _took_ms(self) -> int:
         return round((time.monotonic() - self._started) * 1000)
-
-
-def _seats(config: Config, database: Database, store: Store) -> Panel:
-    try:
-        return seat(config, database, store)
-    except KeysMissing as error:
-        raise Unavailable(N_("签名密钥不全：%(reason)s"), code="keys_missing", reason=error) from error
 
 
 def _served(repository: Repository) -> Served | None:
