@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -168,35 +168,54 @@ def judge_idet(log: str) -> bool:
     return max(tff, bff) > progressive and max(tff, bff) >= 10
 
 
-def encode_pictures(
-    scene: Scene,
-    plan: Plan,
-    span: Span,
-    *,
-    part: int = 0,
-    extras: bool = True,
-    on_frames: OnFrames = no_frames,
-) -> dict[str, Path]:
-    """Encode a span of every rendition in one decode; with ``extras`` the posters and the storyboard too.
+@dataclass(frozen=True)
+class Pictures:
+    """What one encoding of a span wrote: the picture-only MP4 of each profile, posters and storyboard tiles by frame.
 
-    Returns the picture-only MP4 of each profile. Raises MediaRefused when the source gives clearly fewer frames
-    than its packets promised.
+    ``complaints`` is how many lines the decoder said about damage.
+    """
+
+    parts: dict[str, Path]
+    posters: tuple[Path, ...]
+    tiles: tuple[Path, ...]
+    complaints: int
+
+
+def encode_pictures(
+    scene: Scene, plan: Plan, span: Span, *, part: int = 0, on_frames: OnFrames = no_frames
+) -> Pictures:
+    """Encode a span of every rendition in one decode, and with it the span's posters and storyboard tiles.
+
+    Raises MediaRefused when the source gives fewer frames than its packets promised.
     """
     base = _base_picture(scene, plan, span)
-    count = len(plan.renditions) + (2 if extras else 0)
-    branches = base.filter_multi_output("split", count) if count > 1 else [base]
+    stills = _stills(plan, span)
+    branches = split(base, len(plan.renditions) + len(stills))
     outputs, made = [], {}
     for rendition, branch in zip(plan.renditions, branches, strict=False):
         name = f"picture-{rendition.profile.name}-{part:05d}.mp4"
         made[rendition.profile.name] = scene.folder / name
-        outputs.append(output([_sized(branch, plan, rendition)], name, _picture_options(rendition, span)))
-    if extras:
-        outputs += [_posters(branches[-2], plan), _storyboard(branches[-1], plan)]
+        outputs.append(output([sized(branch, plan, rendition)], name, _picture_options(rendition, span)))
+    for still, branch in zip(stills, branches[len(plan.renditions) :], strict=True):
+        outputs.append(still.output(branch, plan, span, part))
     limits = limits_for(span.last / FRAME_RATE, slowest=30)
-    _, frames = run_graph(scene, outputs, limits, on_frames=on_frames)
+    done, frames = run_graph(scene, outputs, limits, on_frames=on_frames)
     if frames < span.frames:
         raise MediaRefused(Reason.DAMAGED, scene.probe.name, f"{frames} / {span.frames}")
-    return made
+    return Pictures(
+        made,
+        tuple(sorted(scene.folder.glob(f"poster-{part:05d}-*.jpg"))),
+        tuple(sorted(scene.folder.glob(f"tile-{part:05d}-*.jpg"))),
+        len(done.log.splitlines()),
+    )
+
+
+def split(stream: Any, count: int) -> list[Any]:
+    """The same stream ``count`` times."""
+    if count == 1:
+        return [stream]
+    node = stream.filter_multi_output("split", count)
+    return [node[number] for number in range(count)]
 
 
 def _can_seek(probe: MediaProbe) -> bool:
@@ -232,7 +251,7 @@ def source_frames(probe: MediaProbe, video: VideoTrack, plan: Plan, span: Span) 
     return stream.filter("setpts", "PTS-STARTPTS")
 
 
-def _sized(stream: Any, plan: Plan, rendition: RenditionPlan) -> Any:
+def sized(stream: Any, plan: Plan, rendition: RenditionPlan) -> Any:
     """One rendition's frame out of the base picture: scaled, padded, in the colours of television."""
     stream = _scaled(stream, plan, rendition.picture.width, rendition.picture.height)
     if rendition.frame != rendition.picture:
@@ -288,34 +307,46 @@ def _picture_options(rendition: RenditionPlan, span: Span) -> dict[str, Any]:
     }
 
 
-def _posters(stream: Any, plan: Plan) -> Any:
-    largest = plan.renditions[-1].picture
-    wanted = "+".join(f"eq(n,{frame})" for frame in sorted(set(plan.poster_frames)))
-    chosen = stream.filter("select", wanted)
-    chosen = _scaled(chosen, plan, largest.width, largest.height, for_jpeg=True).filter("setsar", 1)
-    options = {"f": "image2", "q:v": 4, "fps_mode": "passthrough", "frames:v": len(set(plan.poster_frames))}
-    return output([chosen.filter("format", "yuvj420p")], "poster-%d.jpg", {**options, "map_metadata": -1})
+@dataclass(frozen=True)
+class _Still:
+    """Single frames written as JPEG: those of the whole programme that fall into a span."""
+
+    name: str
+    frames: tuple[int, ...]
+    width: int
+    height: int
+    quality: int
+
+    def output(self, stream: Any, plan: Plan, span: Span, part: int) -> Any:
+        wanted = "+".join(f"eq(n,{frame - span.first})" for frame in self.frames)
+        chosen = _scaled(stream.filter("select", wanted), plan, self.width, self.height, for_jpeg=True)
+        chosen = chosen.filter("setsar", 1).filter("format", "yuvj420p")
+        options = {
+            "f": "image2",
+            "q:v": self.quality,
+            "fps_mode": "passthrough",
+            "frames:v": len(self.frames),
+        }
+        return output([chosen], f"{self.name}-{part:05d}-%03d.jpg", {**options, "map_metadata": -1})
 
 
-def _storyboard(stream: Any, plan: Plan) -> Any:
-    sprite, largest = plan.sprite, plan.renditions[-1].picture
-    shrink = min(sprite.tile.width / largest.width, sprite.tile.height / largest.height)
-    width, height = (max(2 * round(side * shrink / 2), 2) for side in (largest.width, largest.height))
-    stream = stream.filter("framestep", sprite.interval_frames)
-    stream = _scaled(stream, plan, width, height, for_jpeg=True)
-    stream = stream.filter("pad", sprite.tile.width, sprite.tile.height, "(ow-iw)/2", "(oh-ih)/2").filter(
-        "setsar", 1
+def _stills(plan: Plan, span: Span) -> list[_Still]:
+    """The kinds of stills that have frames in the span."""
+    largest, tile = plan.renditions[-1].picture, plan.sprite.tile
+    shrink = min(tile.width / largest.width, tile.height / largest.height)
+    tile_width, tile_height = (
+        max(2 * round(side * shrink / 2), 2) for side in (largest.width, largest.height)
     )
-    stream = stream.filter("tile", f"{sprite.columns}x{sprite.rows}").filter("format", "yuvj420p")
-    options = {
-        "f": "image2",
-        "q:v": 5,
-        "frames:v": 1,
-        "fps_mode": "passthrough",
-        "update": 1,
-        "map_metadata": -1,
-    }
-    return output([stream], "sprite.jpg", options)
+    tiles = range(0, plan.frames, plan.sprite.interval_frames)
+    kinds = [
+        _Still("poster", _inside(plan.poster_frames, span), largest.width, largest.height, 4),
+        _Still("tile", _inside(tiles, span), tile_width, tile_height, 2),
+    ]
+    return [kind for kind in kinds if kind.frames]
+
+
+def _inside(frames: Iterable[int], span: Span) -> tuple[int, ...]:
+    return tuple(sorted({frame for frame in frames if span.first <= frame < span.last}))
 
 
 # --- the sound -----------------------------------------------------------------------------------------------------
@@ -352,7 +383,8 @@ def encode_sound(scene: Scene, plan: Plan, loudness: Loudness | None) -> dict[in
         )
     sound = sound.filter("atrim", end=seconds)
     bitrates = plan.audio_bitrates
-    branches = sound.filter_multi_output("asplit", len(bitrates)) if len(bitrates) > 1 else [sound]
+    node = sound.filter_multi_output("asplit", len(bitrates)) if len(bitrates) > 1 else [sound]
+    branches = [node[number] for number in range(len(bitrates))]
     outputs, made = [], {}
     for bitrate, branch in zip(bitrates, branches, strict=False):
         made[bitrate] = scene.folder / f"sound-{bitrate}.m4a"

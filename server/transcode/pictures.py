@@ -7,6 +7,8 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageStat
 
+from server.transcode.ladder import SpritePlan
+
 CARD_SIZE = (1280, 720)
 _GROUND, _MARK, _SHADE = (24, 58, 92), (245, 240, 225), (60, 110, 150)
 
@@ -29,6 +31,17 @@ def draw_sound_card(path: Path) -> None:
         box = (middle_x + 30 - radius, middle_y - radius, middle_x + 30 + radius, middle_y + radius)
         draw.arc(box, -40, 40, fill=_MARK, width=18)
     card.save(path, "JPEG", quality=92)
+
+
+def join_tiles(tiles: Sequence[Path], plan: SpritePlan, path: Path) -> None:
+    """The storyboard: small pictures in reading order, each centred in its cell."""
+    sheet = Image.new("RGB", (plan.columns * plan.tile.width, plan.rows * plan.tile.height))
+    for number, tile in enumerate(tiles[: plan.tiles]):
+        with Image.open(tile) as picture:
+            left = number % plan.columns * plan.tile.width + (plan.tile.width - picture.width) // 2
+            top = number // plan.columns * plan.tile.height + (plan.tile.height - picture.height) // 2
+            sheet.paste(picture, (left, top))
+    sheet.save(path, "JPEG", quality=70, optimize=True)
 
 
 def best_first(posters: Sequence[Path]) -> list[Path]:

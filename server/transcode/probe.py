@@ -16,6 +16,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from server.transcode.containers import is_cut_off
 from server.transcode.errors import MediaRefused, Reason, ToolFailed, ToolTimedOut
 from server.transcode.ffmpeg import INPUT_NAME, MAX_PIXELS, MAX_STREAMS, find_binaries, probe_argv
 from server.transcode.media import AudioTrack, Chapter, MediaProbe, SubtitleTrack, VideoTrack
@@ -26,6 +27,11 @@ MIN_DURATION_S = 1.0
 MAX_DURATION_S = 12 * 3600.0
 TRUNCATION_SLACK_S = 2.0
 TRUNCATION_SHARE = 0.05
+EXITS_WELL_BUT_REFUSED = (
+    (r"exceeds specified max pixel count|Picture size .* is invalid", Reason.TOO_LARGE_PICTURE),
+    (r"max_streams", Reason.TOO_MANY_STREAMS),
+)
+"""What ffprobe complains of while its exit status says that all is well."""
 PROBE_LIMITS = Limits(deadline_s=60, cpu_s=60)
 SCAN_LIMITS = Limits(deadline_s=900, cpu_s=900)
 
@@ -49,6 +55,7 @@ class Timeline:
         shown = pts if pts is not None else order
         if self._previous is not None:
             self.largest_gap = max(self.largest_gap, abs(order - self._previous))
+        self.largest_gap = max(self.largest_gap, duration)
         self._previous = order + (duration if duration <= 1.0 else 0.0)
         self.first = shown if self.first is None else min(self.first, shown)
         self.last_end = max(self.last_end, shown + duration)
@@ -82,6 +89,8 @@ def inspect(
     size = source.stat().st_size
     if size == 0:
         raise MediaRefused(Reason.EMPTY, name)
+    if is_cut_off(source):
+        raise MediaRefused(Reason.TRUNCATED, name)
     linked = isolate(source, directory)
     description = _describe(linked, name, is_cancelled)
     timelines = _scan_packets(linked, name, is_cancelled)
@@ -106,16 +115,16 @@ def _describe(linked: Path, name: str, is_cancelled: IsCancelled) -> dict[str, A
     description: dict[str, Any] = json.loads(answer or "{}")
     if "format" not in description:
         raise refusal_from_log(complaints, name)
-    if re.search(r"exceeds specified max pixel count|Picture size .* is invalid", complaints):
-        raise MediaRefused(Reason.TOO_LARGE_PICTURE, name)
+    for pattern, reason in EXITS_WELL_BUT_REFUSED:
+        if re.search(pattern, complaints):
+            raise MediaRefused(reason, name)
     return description
 
 
 def refusal_from_log(complaints: str, name: str) -> MediaRefused:
     """The refusal that stands behind ffprobe's error messages."""
     for pattern, reason in (
-        (r"exceeds specified max pixel count|Picture size .* is invalid", Reason.TOO_LARGE_PICTURE),
-        (r"[Mm]ax_streams|number of streams exceeds", Reason.TOO_MANY_STREAMS),
+        *EXITS_WELL_BUT_REFUSED,
         (r"Cannot allocate memory", Reason.TOO_EXPENSIVE),
         (
             r"moov atom not found|End of file|EBML header parsing failed|[Tt]runcat|partial file",

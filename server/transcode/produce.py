@@ -15,7 +15,8 @@ from pathlib import Path
 
 from protocol.pieces import PieceLayer, piece_layer
 from server.transcode import encode, ladder, mp4, pictures, verify
-from server.transcode.encode import Scene, Span
+from server.transcode.encode import OnFrames, Pictures, Scene, Span
+from server.transcode.errors import MediaRefused, OutputBroken, Reason
 from server.transcode.ladder import Plan
 from server.transcode.loudness import Loudness
 from server.transcode.media import MediaProbe
@@ -79,13 +80,17 @@ class ProducedFile:
 
 @dataclass(frozen=True)
 class Encoded:
-    """What the encoders wrote: sounds by bitrate, picture parts by profile, posters (best first), the storyboard."""
+    """What the encoders wrote: sounds by bitrate, picture parts by profile in order, posters, storyboard tiles.
+
+    ``complaints`` is how many lines decoders said about damage in the source.
+    """
 
     loudness: Loudness | None
     sounds: dict[int, Path]
     parts: dict[str, tuple[Path, ...]]
     posters: tuple[Path, ...]
-    sprite: Path
+    tiles: tuple[Path, ...]
+    complaints: int = 0
 
 
 @dataclass(frozen=True)
@@ -138,7 +143,7 @@ def produce(
     on_progress(done("encode"))
     assembled = step_assemble(scene, plan, encoded)
     on_progress(done("assemble"))
-    checked = step_check(scene, plan, assembled.renditions)
+    checked = step_check(scene, plan, assembled.renditions, complaints=encoded.complaints)
     on_progress(Progress("check", 100.0))
     return Produced(
         scene.probe,
@@ -168,24 +173,24 @@ def step_plan(scene: Scene, profiles: Sequence[Profile]) -> Plan:
 
 def step_encode(scene: Scene, plan: Plan, on_progress: OnProgress) -> Encoded:
     """Encode all pictures, posters and the storyboard in one decode; beside it measure and encode the sound."""
+    if not plan.has_picture:
+        pictures.draw_sound_card(scene.folder / encode.CARD_NAME)
     with ThreadPoolExecutor(1, "sound") as beside:
-        sound = beside.submit(_encode_sound, scene, plan)
-        parts = _encode_pictures(scene, plan, on_progress)
+        sound = beside.submit(encode_sound, scene, plan)
+        whole = Span(0, plan.frames)
+        made = encode.encode_pictures(scene, plan, whole, on_frames=watch_frames(plan, on_progress))
         loudness, sounds = sound.result()
-    posters = pictures.best_first(sorted(scene.folder.glob("poster-*.jpg")))
-    return Encoded(
-        loudness, sounds, parts, tuple(posters[: 4 if plan.has_picture else 1]), scene.folder / "sprite.jpg"
-    )
+    return join_parts([made], loudness, sounds)
 
 
-def _encode_sound(scene: Scene, plan: Plan) -> tuple[Loudness | None, dict[int, Path]]:
+def encode_sound(scene: Scene, plan: Plan) -> tuple[Loudness | None, dict[int, Path]]:
+    """Measure the sound, then encode it once per bitrate."""
     loudness = encode.measure_sound(scene, plan)
     return loudness, encode.encode_sound(scene, plan, loudness)
 
 
-def _encode_pictures(scene: Scene, plan: Plan, on_progress: OnProgress) -> dict[str, tuple[Path, ...]]:
-    if not plan.has_picture:
-        pictures.draw_sound_card(scene.folder / encode.CARD_NAME)
+def watch_frames(plan: Plan, on_progress: OnProgress) -> OnFrames:
+    """Progress of the encoding from the frames that are done."""
     from_percent, to_percent = ENDS_AT_PERCENT["plan"], ENDS_AT_PERCENT["encode"]
 
     def on_frames(frames: int, fps: float) -> None:
@@ -193,8 +198,19 @@ def _encode_pictures(scene: Scene, plan: Plan, on_progress: OnProgress) -> dict[
         eta_s = round((plan.frames - frames) / fps * 1.15) if fps > 0 else None
         on_progress(Progress("encode", from_percent + share * (to_percent - from_percent), fps, eta_s))
 
-    made = encode.encode_pictures(scene, plan, Span(0, plan.frames), on_frames=on_frames)
-    return {profile: (path,) for profile, path in made.items()}
+    return on_frames
+
+
+def join_parts(made: Sequence[Pictures], loudness: Loudness | None, sounds: dict[int, Path]) -> Encoded:
+    """The parts of a programme, in order, with its sound."""
+    return Encoded(
+        loudness=loudness,
+        sounds=sounds,
+        parts={profile: tuple(one.parts[profile] for one in made) for profile in made[0].parts},
+        posters=tuple(poster for one in made for poster in one.posters),
+        tiles=tuple(tile for one in made for tile in one.tiles),
+        complaints=sum(one.complaints for one in made),
+    )
 
 
 def step_assemble(scene: Scene, plan: Plan, encoded: Encoded) -> Assembled:
@@ -226,8 +242,10 @@ def step_assemble(scene: Scene, plan: Plan, encoded: Encoded) -> Assembled:
         listing = scene.folder / f"{profile.name}.m3u8"
         listing.write_text(mp4.playlist(finished, hashes.sha256))
         files.append(_companion("playlist", listing, profile=profile.name))
-    files += [_companion("poster", poster, order=order) for order, poster in enumerate(encoded.posters)]
-    files.append(_companion("sprite", encoded.sprite))
+    posters = pictures.best_first(encoded.posters)[: None if plan.has_picture else 1]
+    files += [_companion("poster", poster, order=order) for order, poster in enumerate(posters)]
+    pictures.join_tiles(encoded.tiles, plan.sprite, scene.folder / "sprite.jpg")
+    files.append(_companion("sprite", scene.folder / "sprite.jpg"))
     return Assembled(tuple(renditions), tuple(files))
 
 
@@ -245,21 +263,34 @@ def _write_layer(path: Path, hashes: PieceLayer) -> Path:
     return layer_path
 
 
-def step_check(scene: Scene, plan: Plan, renditions: tuple[ProducedRendition, ...]) -> Checked:
-    """Decode everything, compare with the source, measure the sound again. Raises OutputBroken."""
+def step_check(
+    scene: Scene, plan: Plan, renditions: tuple[ProducedRendition, ...], *, complaints: int = 0
+) -> Checked:
+    """Decode everything, compare with the source, measure the sound again.
+
+    Raises OutputBroken; MediaRefused when the comparison fails because a damaged source (``complaints``) decodes
+    differently each time.
+    """
     last = renditions[-1]
     with ThreadPoolExecutor(CHECKS_AT_ONCE, "check") as pool:
         measured = [
             pool.submit(verify.check_decodes, scene, plan, one.path, measure=one is last)
             for one in renditions
         ]
-        values = _compare(scene, plan, renditions)
+        values = _compare(scene, plan, renditions, complaints)
         loudness = [one.result() for one in measured][-1]
     return Checked(tuple(replace(one, xpsnr_db=values.get(one.profile)) for one in renditions), loudness)
 
 
-def _compare(scene: Scene, plan: Plan, renditions: tuple[ProducedRendition, ...]) -> dict[str, float]:
+def _compare(
+    scene: Scene, plan: Plan, renditions: tuple[ProducedRendition, ...], complaints: int
+) -> dict[str, float]:
     if not plan.has_picture:
         return {}
-    values = verify.compare_with_source(scene, plan, {one.profile: one.path for one in renditions})
+    try:
+        values = verify.compare_with_source(scene, plan, {one.profile: one.path for one in renditions})
+    except OutputBroken as error:
+        if complaints:
+            raise MediaRefused(Reason.DAMAGED, scene.probe.name) from error
+        raise
     return {profile: round(value, 2) for profile, value in values.items()}

@@ -8,7 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from server.transcode.encode import LEAD_FRAMES, Scene, Span, _sized, limits_for, run_graph, source_frames
+from server.transcode.encode import (
+    LEAD_FRAMES,
+    Scene,
+    Span,
+    limits_for,
+    run_graph,
+    sized,
+    source_frames,
+    split,
+)
 from server.transcode.errors import OutputBroken, ToolFailed
 from server.transcode.ffmpeg import find_binaries, join, output, own_input
 from server.transcode.ladder import Plan
@@ -104,8 +113,7 @@ def _compare_span(scene: Scene, plan: Plan, files: Mapping[str, Path], span: Spa
     video = scene.probe.video
     assert video is not None
     base = source_frames(scene.probe, video, plan, span)
-    count = len(plan.renditions)
-    branches = base.filter_multi_output("split", count) if count > 1 else [base]
+    branches = split(base, len(plan.renditions))
     outputs, logs = [], {}
     for rendition, branch in zip(plan.renditions, branches, strict=False):
         profile = rendition.profile.name
@@ -114,7 +122,7 @@ def _compare_span(scene: Scene, plan: Plan, files: Mapping[str, Path], span: Spa
         made = own_input(files[profile].name, ss=f"{skipped / FRAME_RATE:.3f}")["v:0"]
         made = made.filter("trim", start_frame=span.first - skipped, end_frame=span.last - skipped)
         made = made.filter("setpts", "PTS-STARTPTS")
-        compared = join([made, _sized(branch, plan, rendition)], "xpsnr", stats_file=logs[profile].name)
+        compared = join([made, sized(branch, plan, rendition)], "xpsnr", stats_file=logs[profile].name)
         outputs.append(output([compared], "-", {"f": "null", "frames:v": span.frames}))
     run_graph(scene, outputs, limits_for(span.last / FRAME_RATE, slowest=10), of_source=False)
     return {profile: read_xpsnr(path.read_text(), span.frames) for profile, path in logs.items()}

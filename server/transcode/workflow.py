@@ -109,7 +109,11 @@ class Execution:
         encoded = self._bring_encoded(encoded)
         assembled = self._step("assemble", Assembled, lambda: produce.step_assemble(scene, plan, encoded))
         assembled = self._bring_assembled(assembled)
-        checked = self._step("check", Checked, lambda: produce.step_check(scene, plan, assembled.renditions))
+        checked = self._step(
+            "check",
+            Checked,
+            lambda: produce.step_check(scene, plan, assembled.renditions, complaints=encoded.complaints),
+        )
         self._step("store", bool, lambda: self._put_all(assembled))
         self._hand_over(probe, plan, encoded, assembled, checked)
 
@@ -155,7 +159,7 @@ class Execution:
             sounds={bitrate: self._bring(path) for bitrate, path in encoded.sounds.items()},
             parts={profile: tuple(map(self._bring, paths)) for profile, paths in encoded.parts.items()},
             posters=tuple(map(self._bring, encoded.posters)),
-            sprite=self._bring(encoded.sprite),
+            tiles=tuple(map(self._bring, encoded.tiles)),
         )
 
     def _bring_assembled(self, assembled: Assembled) -> Assembled:
@@ -197,6 +201,7 @@ class Execution:
             "loudness_after": msgspec.to_builtins(checked.loudness),
             "xpsnr_db": {one.profile: one.xpsnr_db for one in checked.renditions},
             "deinterlaced": plan.deinterlace,
+            "complaints": encoded.complaints,
             "sprite": msgspec.to_builtins(plan.sprite),
         }
 

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from server.transcode.ffmpeg import find_binaries
 from server.transcode.produce import Produced, produce
+from tests.transcode.clips import ffmpeg
 
 MEDIA = Path(__file__).resolve().parent.parent / "media"
 
 Make = Callable[..., Path]
-
-
-def ffmpeg(*words: str | Path) -> None:
-    """Run ffmpeg for a fixture; its complaint is the test's."""
-    argv = [str(find_binaries().ffmpeg), "-nostdin", "-v", "error", "-y", *map(str, words)]
-    done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr.decode()
 
 
 @pytest.fixture(scope="session")
