@@ -16,7 +16,7 @@ from server.errors import YuanboError
 from server.i18n import N_
 
 POLL_S = 0.5
-ENDED = ("done", "refused", "failed")
+ENDED = ("done", "refused", "failed", "cancelled")
 _BAR = 24
 
 
@@ -113,7 +113,7 @@ def wait_encoded(api: ApiClient, programme_id: str, meter: Meter | None = None) 
 
 def _check(args: argparse.Namespace, job: dict[str, Any], whole: dict[str, Any]) -> None:
     """Raises MediaRefused when the file was refused or failed; for programs the whole answer goes out before."""
-    if job["state"] not in ("refused", "failed"):
+    if job["state"] == "done" or job["state"] not in ENDED:
         return
     if args.json:
         _dump(whole)

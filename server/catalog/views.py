@@ -38,6 +38,9 @@ JOB_OF_ASSET: dict[AssetState, str] = {
     AssetState.FAILED: "failed",
 }
 
+CANCELLED = "cancelled"
+"""The error code of an encoding that somebody stopped; it stands as a state of its own."""
+
 
 class ShelfView(Struct, kw_only=True):
     slug: str
@@ -60,7 +63,7 @@ class ReasonView(Struct, kw_only=True):
 
 
 class JobView(Struct, kw_only=True):
-    """The encoding: queued, running, done, refused (the file) or failed (us); ``progress`` in per cent."""
+    """The encoding: queued, running, done, refused (the file), failed (us) or cancelled; ``progress`` in per cent."""
 
     state: str
     progress: int
@@ -335,7 +338,10 @@ def job_view(asset: Asset) -> JobView:
         error = ReasonView(
             code=asset.error_code, text=asset.error_text or "", text_en=asset.error_text_en or ""
         )
-    return JobView(state=JOB_OF_ASSET[AssetState(asset.state)], progress=asset.progress, error=error)
+    state = JOB_OF_ASSET[AssetState(asset.state)]
+    if state == "failed" and asset.error_code == CANCELLED:
+        state = CANCELLED
+    return JobView(state=state, progress=asset.progress, error=error)
 
 
 def upload_view(upload: Upload, part_count: int) -> UploadView:
