@@ -77,7 +77,8 @@ def _add(args: argparse.Namespace) -> int:
     api = client.from_args(args)
     meter = Meter(args.file.name)
     sent = send_file(api, args.file, meter.sent)
-    _check(args, sent["asset"]["job"], {"title": args.title, "renditions": [], **sent})
+    job = sent["asset"]["job"]
+    _check(args, job, {"title": args.title, "job": job, "renditions": [], **sent})
     programme = api.post(
         "/api/v1/programmes",
         {

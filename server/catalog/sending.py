@@ -14,6 +14,8 @@ from server.i18n import N_
 
 RETRY_AFTER_S = (1, 2, 4, 8, 15, 30, 30, 30)
 _TRY_AGAIN = (502, 503, 504)
+_MENDINGS = 2
+"""How often parts that were damaged on the server's disk are sent anew."""
 
 Progress = Callable[[int, int], None]
 """Called with bytes the server holds and bytes in all."""
@@ -33,6 +35,20 @@ def send_file(api: ApiClient, path: Path, progress: Progress = lambda _done, _si
     if not is_file:
         raise UsageError(N_("%(file)s 不是文件"), file=path)
     upload = _open(api, path.name, size)
+    sha256 = _send_missing(api, upload, path, progress)
+    for _ in range(_MENDINGS):
+        try:
+            return {"upload": upload["id"], "asset": _complete(api, upload, sha256)}
+        except ApiError as error:
+            if error.code != "part_damaged":
+                raise
+        upload = api.get(f"/api/v1/uploads/{upload['id']}")
+        sha256 = _send_missing(api, upload, path, progress)
+    return {"upload": upload["id"], "asset": _complete(api, upload, sha256)}
+
+
+def _send_missing(api: ApiClient, upload: dict[str, Any], path: Path, progress: Progress) -> str:
+    """Send what did not arrive yet as it is here; the whole file's SHA-256."""
     whole = hashlib.sha256()
     here = {part["number"]: part["etag"] for part in upload["parts"]}
     done = 0
@@ -41,11 +57,15 @@ def send_file(api: ApiClient, path: Path, progress: Progress = lambda _done, _si
         if here.get(number) != hashlib.sha256(data).hexdigest():
             _patiently(lambda n=number, d=data: api.put(f"/api/v1/uploads/{upload['id']}/parts/{n}", d))
         done += len(data)
-        progress(done, size)
-    asset = _patiently(
-        lambda: api.post(f"/api/v1/uploads/{upload['id']}/complete", {"sha256": whole.hexdigest()})
+        progress(done, upload["size"])
+    return whole.hexdigest()
+
+
+def _complete(api: ApiClient, upload: dict[str, Any], sha256: str) -> dict[str, Any]:
+    asset: dict[str, Any] = _patiently(
+        lambda: api.post(f"/api/v1/uploads/{upload['id']}/complete", {"sha256": sha256})
     )
-    return {"upload": upload["id"], "asset": asset}
+    return asset
 
 
 def _open(api: ApiClient, filename: str, size: int) -> dict[str, Any]:

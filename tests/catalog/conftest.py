@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from flask import Flask
+from werkzeug.serving import make_server
 
 from server.app import create_app
 from server.catalog import service
@@ -124,3 +126,29 @@ def bearer(database: Database, people: dict[str, Caller]) -> Callable[[str], dic
         return {"Authorization": f"Bearer {token}"}
 
     return make
+
+
+class Server:
+    """The web application behind a real socket; it can be stopped and started again on the same port."""
+
+    def __init__(self, config: Config, port: int) -> None:
+        self.config, self.port = config, port
+        self.url = f"http://127.0.0.1:{port}"
+        self.start()
+
+    def start(self) -> None:
+        self._running = make_server("127.0.0.1", self.port, create_app(self.config), threaded=True)
+        self._thread = threading.Thread(target=self._running.serve_forever)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._running.shutdown()
+        self._thread.join()
+        self._running.server_close()
+
+
+@pytest.fixture
+def server(config: Config, free_port: int) -> Iterator[Server]:
+    running = Server(config, free_port)
+    yield running
+    running.stop()
