@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -127,11 +128,12 @@ class TvServer(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        return f"http://{self.server_address[0]}:{self.server_address[1]}/"
+        host, port = self.server_address[:2]
+        return f"http://{host!s}:{port}/"
 
     def start(self) -> None:
         """Serve in a thread of its own until :meth:`stop`."""
-        threading.Thread(target=self.serve_forever, args=(0.5,), name="tv", daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(0.2,), name="tv", daemon=True).start()
 
     def stop(self) -> None:
         self.shutdown()
@@ -161,7 +163,11 @@ class TvServer(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A page that goes away in the middle is everyday; anything else is logged with its cause."""
-        log.debug("connection from %s ended early", client_address, exc_info=True)
+        error = sys.exception()
+        if isinstance(error, OSError):
+            log.debug("connection from %s ended early: %s", client_address, error)
+        else:
+            log.error("request of %s failed", client_address, exc_info=error)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -293,8 +299,8 @@ class _Handler(BaseHTTPRequestHandler):
             start, end = span or (0, file.length)
             pieces = file.stream(start, end)
             first = next(pieces, b"")
-        except Unsatisfiable:
-            headers = {"Content-Range": f"bytes */{file.length}"}
+        except Unsatisfiable as error:
+            headers = {"Content-Range": f"bytes */{error.length}"}
             self._send(b"", "video/mp4", HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, headers)
             return
         except AgentError as error:

@@ -302,7 +302,7 @@ class Outbox:
 
     def _batches(self, where: str, values: tuple[object, ...] = ()) -> list[Batch]:
         rows = self._db.execute(f"SELECT id, epoch, first, last, state FROM batches {where}", values)  # noqa: S608 - constants of this file
-        return [Batch(*row[:4], BatchState(row[4])) for row in rows]
+        return [Batch(n, epoch, first, last, BatchState(state)) for n, epoch, first, last, state in rows]
 
     # --- what the province says ---------------------------------------------------------------------------------------
     def apply_receipt(
@@ -443,7 +443,8 @@ class Outbox:
             "SELECT id, epoch, first, last, length(data), state FROM batches"
             " ORDER BY state = 'waiting', coalesce(acknowledged_ms, 0), id"
         ).fetchall()
-        gone, dropped = 0, {}
+        gone = 0
+        dropped: dict[str, list[tuple[int, int]]] = {}
         for batch_id, epoch, first, last, size, state in rows:
             if excess <= 0:
                 break

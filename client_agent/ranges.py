@@ -10,6 +10,10 @@ _RANGE = re.compile(r"^\s*bytes\s*=\s*(\d{0,18})\s*-\s*(\d{0,18})\s*$")
 class Unsatisfiable(ValueError):
     """No byte of the file lies in the range asked for."""
 
+    def __init__(self, length: int) -> None:
+        super().__init__(f"a file of {length} bytes")
+        self.length = length
+
 
 def read_range(header: str | None, length: int) -> tuple[int, int] | None:
     """[start, end) of the bytes asked for, or None for the whole file: without the header, and where it is not one
@@ -20,11 +24,11 @@ def read_range(header: str | None, length: int) -> tuple[int, int] | None:
     first, last = found.groups()
     if not first:
         if int(last) == 0 or length == 0:
-            raise Unsatisfiable
+            raise Unsatisfiable(length)
         return max(0, length - int(last)), length
     start, end = int(first), min(int(last) + 1 if last else length, length)
     if last and int(last) < int(first):
         return None
     if start >= length:
-        raise Unsatisfiable
+        raise Unsatisfiable(length)
     return start, end

@@ -148,7 +148,10 @@ class TvData:
         known = self._rows.get(day)
         if known is None or known[0] != version:
             lines = list(collapsed(self._guide.listing(day)))
-            known = (version, [self._listed(l) if isinstance(l, ListedItem) else l for l in lines])
+            known = (
+                version,
+                [self._listed(line) if isinstance(line, ListedItem) else line for line in lines],
+            )
             while len(self._rows) >= 3:
                 self._rows.pop(next(iter(self._rows)))
             self._rows[day] = known

@@ -329,8 +329,7 @@ def test_a_file_that_breaks_while_open_costs_one_try_and_not_the_process(path, c
     size = path.stat().st_size
     path.write_bytes(b"\xff" * size)
     with pytest.raises(OutboxFull):
-        for _ in range(400):
-            fill(outbox, 1, "z" * 400)
+        fill(outbox, 400, "z" * 400)
     assert path.with_name("outbox.sqlite.corrupt-1").exists()
     outbox.close_open(place, Fault, code="session")
     _, records, _ = parts(outbox, cut(outbox))

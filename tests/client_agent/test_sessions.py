@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 
 import pytest
@@ -12,6 +13,7 @@ from client_agent.sessions import MOST_SPANS, Heard, PlayState, Session, Subject
 from protocol import batch as wire
 from protocol.batch import ClockState, Mode
 
+log = logging.getLogger(__name__)
 UUID = "01890000-0000-7000-8000-00000000000"
 SUBJECT = Subject(
     Mode.LINEAR,
@@ -89,7 +91,7 @@ def test_silence_the_end_and_endless_seeking_close_a_session():
 
 def test_counted_time_never_exceeds_the_time_that_passed():
     seed = random.randrange(10**9)
-    print(f"seed {seed}")
+    log.info("seed %d", seed)
     draw = random.Random(seed)
     for _ in range(200):
         reports = [
