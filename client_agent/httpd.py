@@ -120,6 +120,7 @@ class TvServer(ThreadingHTTPServer):
         self.parts = parts
         self._places = threading.BoundedSemaphore(MOST_CONNECTIONS)
         self._page = _read_page()
+        self.stopping = False
         super().__init__((host, port), _Handler)
         port = self.server_address[1]
         self.names = {f"{name}:{port}" for name in ("127.0.0.1", "localhost", host)}
@@ -136,6 +137,8 @@ class TvServer(ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, args=(0.2,), name="tv", daemon=True).start()
 
     def stop(self) -> None:
+        """Answer nothing more; answers under way may be cut off."""
+        self.stopping = True
         self.shutdown()
         self.server_close()
 
@@ -164,7 +167,7 @@ class TvServer(ThreadingHTTPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A page that goes away in the middle is everyday; anything else is logged with its cause."""
         error = sys.exception()
-        if isinstance(error, OSError):
+        if isinstance(error, OSError) or self.stopping:
             log.debug("connection from %s ended early: %s", client_address, error)
         else:
             log.error("request of %s failed", client_address, exc_info=error)

@@ -25,7 +25,7 @@
     if (shown) { report(shown, stateOf(videos[front])); videos[front].pause(); }
     coming = show;
     show.asked = TV.perf();
-    if (ready && ready.key === show.key && !other.error) { ready = null; begin(other, show); return; }
+    if (ready && ready.key === show.key && !other.error) { ready = null; other.show = show; begin(other, show); return; }
     ready = null;
     load(other, show);
   };
