@@ -210,6 +210,7 @@ def init_app(app: Flask) -> None:
     csrf.init_app(app)
     babel.init_app(app, locale_selector=_locale, default_translation_directories="translations")
     app.add_template_filter(beijing)
+    app.add_template_filter(moment)
     app.before_request(_guard)
     app.after_request(_headers)
     app.register_error_handler(YuanboError, _known)
@@ -222,6 +223,11 @@ def init_app(app: Flask) -> None:
 def beijing(text: str) -> str:
     """A Timestamp as people in the province read it: 2026-12-05 19:00."""
     return from_text(text).astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M")
+
+
+def moment(at: datetime) -> str:
+    """The same of an aware datetime."""
+    return at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M")
 
 
 def _locale() -> str:

@@ -1,0 +1,102 @@
+"""Stations: the list in one's own regions, one station with its terminals, adding one and inviting a terminal."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+from flask import flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from server import clock
+from server.errors import YuanboError
+from server.identity.rules import Action
+from server.regions import service as regions
+from server.stations import service
+from server.web import caller, page_blueprint, permit, reading, say, writing
+
+blueprint = page_blueprint("stations", __name__)
+
+SHOWN = 50
+SILENT_AFTER = timedelta(hours=26)
+"""A terminal that was not heard for more than a day is shown as silent."""
+
+
+@blueprint.get("/stations")
+@permit(Action.STATIONS_VIEW)
+def stations() -> str:
+    """Stations in scope, with search and paging."""
+    who = caller()
+    region, name = (request.args.get(field, "").strip() for field in ("region", "name"))
+    with reading() as session:
+        found = service.list_stations(
+            session,
+            who,
+            region=region or None,
+            name=name or None,
+            after=request.args.get("after"),
+            limit=SHOWN + 1,
+        )
+        shown = found[:SHOWN]
+        places = regions.full_names(session, {station.region for station in shown})
+    return render_template(
+        "stations/stations.html",
+        stations=shown,
+        places=places,
+        region=region,
+        name=name,
+        following=shown[-1].id if len(found) > SHOWN else None,
+        can_manage=who.can(Action.STATIONS_MANAGE),
+        silent_before=clock.now() - SILENT_AFTER,
+        may_add_in=next(iter(who.scopes(Action.STATIONS_MANAGE)), ""),
+    )
+
+
+@blueprint.get("/stations/<uuid:station_id>")
+@permit(Action.STATIONS_VIEW)
+def station(station_id: UUID) -> str:
+    """One station and its terminals."""
+    return _station_page(str(station_id))
+
+
+@blueprint.post("/stations")
+@permit(Action.STATIONS_MANAGE)
+def add() -> Response:
+    """Add a station from the form."""
+    try:
+        with writing() as session:
+            made = service.add_station(
+                session,
+                caller(),
+                region=request.form.get("region", "").strip(),
+                name=request.form.get("name", ""),
+                kind=None,
+                now=clock.now(),
+            )
+        return redirect(url_for("stations.station", station_id=made.id))
+    except YuanboError as error:
+        flash(say(error), "error")
+        return redirect(url_for("stations.stations"))
+
+
+@blueprint.post("/stations/<uuid:station_id>/invitation")
+@permit(Action.STATIONS_MANAGE)
+def invite(station_id: UUID) -> str:
+    """A code for one terminal, shown this once."""
+    with writing() as session:
+        issued = service.invite(session, caller(), str(station_id), now=clock.now())
+    return _station_page(str(station_id), issued)
+
+
+def _station_page(station_id: str, issued: service.Issued | None = None) -> str:
+    with reading() as session:
+        found = service.get_station(session, caller(), station_id)
+        place = regions.full_name(session, found.region)
+    return render_template(
+        "stations/station.html",
+        station=found,
+        place=place,
+        issued=issued,
+        silent_before=clock.now() - SILENT_AFTER,
+        can_manage=caller().can(Action.STATIONS_MANAGE, found.region),
+    )
