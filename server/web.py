@@ -210,7 +210,7 @@ def init_app(app: Flask) -> None:
     csrf.init_app(app)
     babel.init_app(app, locale_selector=_locale, default_translation_directories="translations")
     app.add_template_filter(beijing)
-    app.add_template_filter(moment)
+    app.add_template_filter(beijing_moment, "moment")
     app.before_request(_guard)
     app.after_request(_headers)
     app.register_error_handler(YuanboError, _known)
@@ -225,7 +225,7 @@ def beijing(text: str) -> str:
     return from_text(text).astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M")
 
 
-def moment(at: datetime) -> str:
+def beijing_moment(at: datetime) -> str:
     """The same of an aware datetime."""
     return at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M")
 

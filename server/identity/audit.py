@@ -150,3 +150,9 @@ def _links(session: Session, after: int) -> Iterator[AuditEntry]:
 
 def _canonical(content: Any) -> str:
     return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def newest(session: Session, *, before: int | None = None, limit: int = 100) -> Sequence[AuditEntry]:
+    """Links for a page, the newest first; with ``before`` those under that number."""
+    query = select(AuditEntry).order_by(AuditEntry.seq.desc()).limit(limit)
+    return session.scalars(query.where(AuditEntry.seq < before) if before else query).all()
