@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 API_PREFIX = "/api/v1"
 LOCALES = ("zh_CN", "en")
 CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob: {read}; "
     "font-src 'self'; connect-src 'self' {read}; media-src 'self' blob: {read}; worker-src 'self' blob:; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )

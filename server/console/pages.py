@@ -25,7 +25,7 @@ from server.web import caller, caller_or_none, page_blueprint, permit, public, r
 
 blueprint = page_blueprint("console", __name__)
 
-MOST_TERMINALS = 1_000
+MOST_TERMINALS = stations.MAX_LIMIT
 AUDIT_SHOWN = 100
 
 
@@ -96,7 +96,7 @@ class Heard:
 
 def heard(terminals: Sequence[Any], now: datetime) -> Heard:
     """Counts over the terminals one may see."""
-    live = [t for t in terminals if t.revoked_at is None]
+    live = [t for t, _station in terminals if t.revoked_at is None]
     recent = [t for t in live if t.last_seen_at and t.last_seen_at > now - timedelta(hours=26)]
     ready = [t for t in recent if t.health and t.health.get("ready", 0) >= t.health.get("wanted", 1)]
     return Heard(len(live), len(recent), len(ready))

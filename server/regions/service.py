@@ -117,9 +117,7 @@ def names(session: Session, codes: Iterable[str]) -> dict[str, str]:
     return {
         code: short_name(name)
         for chunk in _chunks(sorted(set(codes)), 500)
-        for code, name in session.execute(
-            select(Region.code, Region.name).where(Region.code.in_(chunk))
-        )
+        for code, name in session.execute(select(Region.code, Region.name).where(Region.code.in_(chunk)))
     }
 
 
