@@ -24,6 +24,7 @@ from server.web import API_PREFIX, Problem, caller, config, permit, public, read
 
 blueprint = Blueprint("stations_api", __name__)
 
+_wrong_tries = enrolment.WrongTries()
 Limit = Annotated[int, Meta(ge=1, le=service.MAX_LIMIT)]
 
 
@@ -155,6 +156,7 @@ def invite(station_id: UUID) -> tuple[InvitationOut, int]:
         HTTP_409=(Problem, "enrolment_key_known: this key is enrolled already"),
         HTTP_410=(Problem, "enrolment_used, enrolment_expired, enrolment_exhausted, enrolment_revoked"),
         HTTP_422=Problem,
+        HTTP_429=(Problem, "too many wrong proofs in this minute; none is counted beyond"),
         HTTP_503=(Problem, "nothing has been published yet; the code stays valid"),
     ),
     tags=["stations"],
@@ -163,7 +165,7 @@ def enrol(json: EnrolmentRequest) -> tuple[EnrolmentAnswer, int]:
     """Enrol a terminal that proves to know a code's secret. The same key asking again hears the same."""
     province = _province(config())
     with writing() as session:
-        outcome = enrolment.enrol(session, json, province, now=clock.now())
+        outcome = enrolment.enrol(session, json, province, wrong_tries=_wrong_tries, now=clock.now())
     if isinstance(outcome, YuanboError):
         raise outcome
     return outcome, 201

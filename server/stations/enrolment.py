@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import base64
 import logging
-from dataclasses import dataclass
-from datetime import datetime
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 import msgspec
 from sqlalchemy import select
@@ -32,7 +33,7 @@ from protocol.enrolment import (
 )
 from protocol.errors import BadSignature
 from protocol.times import to_text
-from server.errors import Conflict, Forbidden, Gone, Invalid, YuanboError
+from server.errors import Conflict, Forbidden, Gone, Invalid, TooMany, YuanboError
 from server.i18n import N_
 from server.identity import audit
 from server.stations import incarnation
@@ -54,8 +55,35 @@ class Province:
     ca_pem: str | None = None
 
 
+@dataclass
+class WrongTries:
+    """How many wrong proofs this process still counts: 60 in any minute.
+
+    Codes have few numbers (a million) and five tries each: whoever sent wrong proofs for all of them at full speed would
+    use up every open invitation within hours. Beyond the budget wrong proofs are turned away uncounted; who knows
+    a code is served all the same.
+    """
+
+    most: int = 60
+    window: timedelta = timedelta(minutes=1)
+    spent: deque[datetime] = field(default_factory=deque)
+
+    def has_room(self, now: datetime) -> bool:
+        while self.spent and self.spent[0] <= now - self.window:
+            self.spent.popleft()
+        return len(self.spent) < self.most
+
+    def spend(self, now: datetime) -> None:
+        self.spent.append(now)
+
+
 def enrol(
-    session: Session, request: EnrolmentRequest, province: Province, *, now: datetime
+    session: Session,
+    request: EnrolmentRequest,
+    province: Province,
+    *,
+    wrong_tries: WrongTries | None = None,
+    now: datetime,
 ) -> EnrolmentAnswer | YuanboError:
     """The answer to a terminal, or the refusal to raise *after* the transaction: a wrong try must stay counted."""
     invitation = session.scalars(
@@ -64,13 +92,16 @@ def enrol(
     key = invitation.key if invitation else _NO_KEY
     proven = same(agent_proof(key, request.id, request.public, request.nonce), request.proof)
     if invitation is None or not proven:
-        return _wrong(invitation, now)
+        return _wrong(invitation, wrong_tries or WrongTries(), now)
     if invitation.used_by is not None:
         return _again(session, invitation, request, now)
     return _open(session, invitation, request, province, now)
 
 
-def _wrong(invitation: Invitation | None, now: datetime) -> Forbidden:
+def _wrong(invitation: Invitation | None, budget: WrongTries, now: datetime) -> Forbidden | TooMany:
+    if not budget.has_room(now):
+        return TooMany(N_("注册请求太多，请稍后再试"), retry_after_s=60)
+    budget.spend(now)
     if invitation is not None and invitation.used_by is None and invitation.expires_at > now:
         invitation.tries = min(invitation.tries + 1, CODE_TRIES)
     return Forbidden(

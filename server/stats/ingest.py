@@ -35,11 +35,11 @@ import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
-from sqlalchemy import func, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from protocol import keys
@@ -60,7 +60,7 @@ from protocol.batch import (
 from protocol.errors import BadSignature, MalformedBatch
 from protocol.times import from_text, to_ms, to_text
 from server.db import Database, new_id
-from server.errors import Forbidden, Invalid, Unauthenticated
+from server.errors import Forbidden, Invalid, TooMany, Unauthenticated
 from server.i18n import N_
 from server.stations import incarnation
 from server.stations.models import Station, Terminal
@@ -75,6 +75,9 @@ log = logging.getLogger(__name__)
 MAX_MISSING = 200
 """Spans of missing numbers named of one epoch."""
 MAX_EPOCHS_ASKED = 1_000
+MAX_RAW_A_DAY = 16 * 1024 * 1024
+"""Bytes kept raw of one terminal in a day; beyond, a batch with something to keep raw is put off."""
+RAW_RETRY_S = 3_600
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,8 @@ class _Content:
 def receive(database: Database, private: bytes, data: bytes, *, now: datetime) -> Answer:
     """Take in the transmitted bytes of a batch and sign what is held then; ``private`` is the receipt key.
 
-    Raises Invalid (damaged), Unauthenticated (nobody we know signed it), Forbidden (revoked).
+    Raises Invalid (damaged), Unauthenticated (nobody we know signed it), Forbidden (revoked), TooMany (it sends so much
+    that cannot be understood).
     """
     batch = _read(data)
     with database.read() as session:
@@ -281,45 +285,81 @@ def _state(session: Session, epoch: ReportEpoch, upto: int) -> EpochState:
 
 
 # --- what could not be taken in ----------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class _Raw:
+    """Bytes to keep as they came; ``seq`` 0 where they stand for no single number."""
+
+    seq: int
+    reason: str
+    detail: str
+    raw: bytes
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.raw).hexdigest()
+
+
 def _refuse_fork(
     session: Session, epoch: ReportEpoch, lines: Sequence[Line], now: datetime
 ) -> list[SetAside]:
     log.warning("terminal %s: epoch %s goes on in two places", epoch.terminal_id, epoch.epoch)
-    for line in lines:
-        _keep(session, epoch, line.seq, "fork", "", line.raw, now)
+    _keep(session, epoch, [_Raw(line.seq, "fork", "", line.raw) for line in lines], now)
     return [SetAside(epoch=epoch.epoch, seq=line.seq, reason="fork") for line in lines]
 
 
 def _keep_raw(session: Session, epoch: ReportEpoch, bad: Sequence[BadLine], now: datetime) -> list[SetAside]:
-    named = []
-    for line in bad:
-        seq = line.first if line.first == line.last else 0
-        _keep(session, epoch, seq, "unreadable", line.reason, line.raw, now)
-        named.append(SetAside(epoch=epoch.epoch, seq=seq, reason=line.reason[:200]))
-    return named
+    kept = [
+        _Raw(line.first if line.first == line.last else 0, "unreadable", line.reason, line.raw)
+        for line in bad
+    ]
+    _keep(session, epoch, kept, now)
+    return [SetAside(epoch=epoch.epoch, seq=raw.seq, reason=raw.detail[:200]) for raw in kept]
 
 
-def _keep(
-    session: Session, epoch: ReportEpoch, seq: int, reason: str, detail: str, raw: bytes, now: datetime
-) -> None:
+def _keep(session: Session, epoch: ReportEpoch, raws: Sequence[_Raw], now: datetime) -> None:
     """Keep bytes once; the same bytes again change nothing."""
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    by_hash = {raw.sha256: raw for raw in raws}
+    if not by_hash:
+        return
     session.flush()
-    session.execute(
-        dialect.insert(SetAsideRecord)
-        .values(
-            id=new_id(),
-            terminal_id=epoch.terminal_id,
-            epoch=epoch.epoch,
-            seq=seq,
-            reason=reason,
-            detail=detail.replace("\x00", "?"),
-            raw=raw,
-            sha256=hashlib.sha256(raw).hexdigest(),
-            received_at=now,
+    known = session.scalars(
+        select(SetAsideRecord.sha256).where(
+            SetAsideRecord.terminal_id == epoch.terminal_id,
+            SetAsideRecord.epoch == epoch.epoch,
+            SetAsideRecord.sha256.in_(by_hash),
         )
-        .on_conflict_do_nothing()
     )
+    for sha256 in known:
+        del by_hash[sha256]
+    if by_hash:
+        _check_room(session, epoch.terminal_id, sum(len(raw.raw) for raw in by_hash.values()), now)
+        session.execute(insert(SetAsideRecord), [_kept(epoch, raw, now) for raw in by_hash.values()])
+
+
+def _kept(epoch: ReportEpoch, raw: _Raw, now: datetime) -> dict[str, Any]:
+    return {
+        "id": new_id(),
+        "terminal_id": epoch.terminal_id,
+        "epoch": epoch.epoch,
+        "seq": raw.seq,
+        "reason": raw.reason,
+        "detail": raw.detail.replace("\x00", "?"),
+        "raw": raw.raw,
+        "sha256": raw.sha256,
+        "received_at": now,
+    }
+
+
+def _check_room(session: Session, terminal_id: str, wanted: int, now: datetime) -> None:
+    """A broken or hostile terminal must not fill our disk. Raises TooMany; then the whole batch is put off."""
+    kept = session.scalar(
+        select(func.coalesce(func.sum(func.length(SetAsideRecord.raw)), 0)).where(
+            SetAsideRecord.terminal_id == terminal_id, SetAsideRecord.received_at > now - timedelta(days=1)
+        )
+    )
+    if int(kept or 0) + wanted > MAX_RAW_A_DAY:
+        log.error("terminal %s: too much that cannot be understood", terminal_id)
+        raise TooMany(N_("该终端无法识别的数据太多，请稍后再报"), retry_after_s=RAW_RETRY_S)
 
 
 # --- what the records say about the terminal ---------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from protocol import enrolment as wire
 from protocol import keys
 from protocol.documents import Endpoints
 from protocol.enrolment import CODE_TRIES, Code, EnrolmentBody, EnrolmentRequest, agent_proof, derive_key
-from server.errors import Conflict, Forbidden, Gone, Invalid
+from server.errors import Conflict, Forbidden, Gone, Invalid, TooMany
 from server.identity.models import AuditEntry
 from server.stations import enrolment, incarnation, service
 from server.stations.models import Invitation, Terminal
@@ -116,8 +116,9 @@ def test_another_key_is_refused_and_alarmed(places, code):
 
 
 def test_five_wrong_proofs_use_a_code_up(places, code):
+    guesser = wrong(code)
     for _ in range(CODE_TRIES):
-        assert isinstance(ask(places, wrong(code).request()), Forbidden)
+        assert isinstance(ask(places, guesser.request()), Forbidden)
     assert invitation(places).tries == CODE_TRIES
     refusal = ask(places, Applicant(code).request())
     assert isinstance(refusal, Gone)
@@ -126,16 +127,18 @@ def test_five_wrong_proofs_use_a_code_up(places, code):
 
 
 def test_a_right_proof_after_four_wrong_ones_still_enrols(places, code):
+    guesser = wrong(code)
     for _ in range(CODE_TRIES - 1):
-        ask(places, wrong(code).request())
+        ask(places, guesser.request())
     assert isinstance(ask(places, Applicant(code).request()), wire.EnrolmentAnswer)
 
 
 def test_wrong_proofs_cannot_lock_out_the_terminal_that_used_the_code(places, code):
     applicant = Applicant(code)
     first = ask(places, applicant.request())
+    guesser = wrong(code)
     for _ in range(CODE_TRIES + 1):
-        ask(places, wrong(code).request())
+        ask(places, guesser.request())
     assert ask(places, applicant.request()).body == first.body
 
 
@@ -147,17 +150,30 @@ def test_an_expired_code_says_so_to_who_knows_it(places, code):
 
 def test_a_guesser_hears_the_same_words_whatever_the_state_of_the_code(places, code):
     unknown = Applicant(Code(id="0000" if code.id != "0000" else "0001", secret="0" * 12))
-    heard = {ask(places, unknown.request()).text(), ask(places, wrong(code).request()).text()}
-    heard.add(ask(places, wrong(code).request(), now=NOW + timedelta(days=4)).text())
-    for _ in range(CODE_TRIES):
-        heard.add(ask(places, wrong(code).request()).text())
-    assert len(heard) == 1
-    used = Applicant(code)
+    guesser = wrong(code)
+    heard = {ask(places, unknown.request()).text(), ask(places, guesser.request()).text()}
+    heard.add(ask(places, guesser.request(), now=NOW + timedelta(days=4)).text())
+    heard |= {ask(places, guesser.request()).text() for _ in range(CODE_TRIES)}
     with places.write() as session:
         session.scalars(select(Invitation)).one().tries = 0
-    ask(places, used.request())
-    heard.add(ask(places, wrong(code).request()).text())
+    ask(places, Applicant(code).request())
+    heard.add(ask(places, guesser.request()).text())
     assert len(heard) == 1
+
+
+def test_a_flood_of_wrong_proofs_uses_up_no_code_and_hinders_nobody_who_knows_one(places, code):
+    budget = enrolment.WrongTries(most=3)
+
+    def ask_flooded(request, now=NOW):
+        with places.write() as session:
+            return enrolment.enrol(session, request, PROVINCE, wrong_tries=budget, now=now)
+
+    guesser = wrong(code)
+    heard = [ask_flooded(guesser.request()) for _ in range(20)]
+    assert [type(refusal) for refusal in heard] == [Forbidden] * 3 + [TooMany] * 17
+    assert invitation(places).tries == 3
+    assert isinstance(ask_flooded(guesser.request(), now=NOW + timedelta(seconds=61)), Forbidden)
+    assert isinstance(ask_flooded(Applicant(code).request()), wire.EnrolmentAnswer)
 
 
 def test_a_proof_for_another_key_nonce_or_code_is_wrong(places, code):

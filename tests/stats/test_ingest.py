@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 import pytest
@@ -14,7 +15,7 @@ from protocol import keys
 from protocol.batch import BatchHeader, ClockState, SetAside
 from protocol.errors import BadSignature
 from protocol.times import from_ms, ms_to_text
-from server.errors import Forbidden, Invalid, Unauthenticated
+from server.errors import Forbidden, Invalid, TooMany, Unauthenticated
 from server.stations.models import Terminal
 from server.stats import ingest
 from server.stats.models import FaultFact, GapFact, HealthFact, ReportEpoch, SetAsideRecord, ViewingFact
@@ -152,58 +153,54 @@ def test_a_field_added_to_a_record_later_makes_it_no_other_record(province, devi
 
 
 # --- bad records and batches ----------------------------------------------------------------------------------------
-@pytest.mark.parametrize(
-    "bad",
-    [
-        b'{"kind": "comet", "seq": 2}',
-        b'{"kind": "fault", "seq": 2}',
-        fault(2, at="2026-13-45T99:99:99.000Z"),
-        fault(2, at="9999-12-31T23:59:59.999Z"),
-        fault(2, "a\x00b"),
-        fault(2, mono_ms=2**70),
-        b'{"kind": "fault", "seq": 2, "text": "\\ud800"}',
-        b"not json at all",
-        b"\xff\xfe\x00",
-        b"[" * 5_000,
-    ],
-)
-def test_a_record_that_cannot_be_kept_is_set_aside_and_blocks_nothing(province, device, bad):
-    data = sealed(device, lines(fault(1, "a"), bad, fault(3, "c")), last=3)
-    receipt = province.receipt(data)
+BAD_RECORDS = [
+    b'{"kind": "comet", "seq": 2}',
+    b'{"kind": "fault", "seq": 2}',
+    fault(2, at="2026-13-45T99:99:99.000Z"),
+    fault(2, at="9999-12-31T23:59:59.999Z"),
+    fault(2, "a\x00b"),
+    fault(2, mono_ms=2**70),
+    b'{"kind": "fault", "seq": 2, "text": "\\ud800"}',
+    b"not json at all",
+    b"\xff\xfe\x00",
+    b"[" * 5_000,
+]
 
-    assert texts(province) == ["a", "c"]
-    assert (receipt.epochs[EPOCH].hwm, receipt.epochs[EPOCH].missing) == (3, [])
-    ((epoch, seq),) = [(entry.epoch, entry.seq) for entry in receipt.set_aside]
-    assert (epoch, seq) == (EPOCH, 2)
-    (kept,) = province.rows(SetAsideRecord)
-    assert kept.raw == bad
-    assert province.receipt(data) == receipt
-    assert len(province.rows(SetAsideRecord)) == 1
+
+def test_a_record_that_cannot_be_kept_is_set_aside_and_blocks_nothing(province, device):
+    for number, bad in enumerate(BAD_RECORDS):
+        epoch = f"{number:016x}"
+        data = sealed(device, lines(fault(1, f"a{number}"), bad, fault(3, f"c{number}")), last=3, epoch=epoch)
+        receipt = province.receipt(data)
+
+        assert (receipt.epochs[epoch].hwm, receipt.epochs[epoch].missing) == (3, []), bad
+        assert [(entry.epoch, entry.seq) for entry in receipt.set_aside] == [(epoch, 2)], bad
+        assert province.receipt(data) == receipt
+    assert texts(province) == sorted(f"{letter}{n}" for n in range(len(BAD_RECORDS)) for letter in "ac")
+    assert [
+        row.raw for row in sorted(province.rows(SetAsideRecord), key=lambda row: row.epoch)
+    ] == BAD_RECORDS
 
 
 def bomb() -> bytes:
     return gzip.compress(b" " * (64 * 1024 * 1024), mtime=0)
 
 
-@pytest.mark.parametrize(
-    ("body", "span"),
-    [
+def test_a_signed_batch_whose_body_is_unreadable_is_kept_raw_and_acknowledged(province, device):
+    cases = [
         (bomb(), 3),
         (lines(fault(1), fault(2))[:-9], 2),
         (lines(*(fault(n) for n in range(1, 2_002))), 2_000),
         (b"no gzip", 4),
         (lines(fault(1)) + b"tail", 1),
-    ],
-    ids=["bomb", "truncated", "2001 records", "no gzip", "tail"],
-)
-def test_a_signed_batch_whose_body_is_unreadable_is_kept_raw_and_acknowledged(province, device, body, span):
-    data = sealed(device, body, last=span)
-    receipt = province.receipt(data)
-
-    assert (receipt.epochs[EPOCH].hwm, receipt.epochs[EPOCH].missing) == (span, [])
-    assert len(receipt.set_aside) == 1
-    (kept,) = province.rows(SetAsideRecord)
-    assert kept.raw == data
+    ]
+    for number, (body, span) in enumerate(cases):
+        epoch = f"{number:016x}"
+        data = sealed(device, body, last=span, epoch=epoch)
+        receipt = province.receipt(data)
+        assert (receipt.epochs[epoch].hwm, receipt.epochs[epoch].missing) == (span, [])
+        assert len(receipt.set_aside) == 1
+        assert data in [row.raw for row in province.rows(SetAsideRecord)]
     assert province.tokens() == {}
 
 
@@ -223,13 +220,16 @@ def test_numbers_outside_the_batch_or_twice_in_it_are_set_aside(province, device
     )
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [{"first": 5, "last": 4}, {"first": 1, "last": 2_001}, {"v": 2}, {"first": 2**60, "last": 2**60}, {"sha256": "0" * 64}],
-)  # fmt: skip
-def test_a_header_that_contradicts_itself_or_its_body_changes_nothing(province, device, changes):
-    with pytest.raises(Invalid, match="上报数据无法读取"):
-        province.send(sealed(device, lines(fault(1)), **changes))
+def test_a_header_that_contradicts_itself_or_its_body_changes_nothing(province, device):
+    for changes in (
+        {"first": 5, "last": 4},
+        {"first": 1, "last": 2_001},
+        {"v": 2},
+        {"first": 2**60, "last": 2**60},
+        {"sha256": "0" * 64},
+    ):
+        with pytest.raises(Invalid, match="上报数据无法读取"):
+            province.send(sealed(device, lines(fault(1)), **changes))
     assert province.rows(ReportEpoch) == []
     assert province.rows(SetAsideRecord) == []
 
@@ -247,6 +247,22 @@ def test_damaged_or_foreign_bytes_change_nothing(province, device):
         with pytest.raises((Invalid, Unauthenticated)):
             province.send(damaged)
     assert province.rows(ReportEpoch) == []
+
+
+def test_a_terminal_that_sends_nothing_but_nonsense_is_put_off_before_it_fills_the_disk(
+    province, device, monkeypatch
+):
+    monkeypatch.setattr(ingest, "MAX_RAW_A_DAY", 20_000)
+    junk = [sealed(device, lines(b"?" * 9_000 + bytes([n])), first=n, last=n) for n in range(65, 68)]
+    for data in junk[:2]:
+        province.receipt(data)
+    with pytest.raises(TooMany):
+        province.send(junk[2])
+    assert len(province.rows(SetAsideRecord)) == 2
+    province.receipt(junk[0])
+    province.receipt(sealed(device, lines(fault(1, "sound records still pass"))))
+    province.world.pass_time(90_000_000)
+    assert province.receipt(junk[2]).epochs[EPOCH].hwm == 67
 
 
 # --- who may report -------------------------------------------------------------------------------------------------
@@ -384,3 +400,24 @@ def test_an_old_batch_forwarded_again_makes_no_dead_station_look_alive(province,
     province.receipt(data)
     (after,) = province.rows(Terminal)
     assert after.last_seen_at == before.last_seen_at
+
+
+# --- many at once -----------------------------------------------------------------------------------------------------
+def test_the_same_batches_from_all_sides_at_once_count_once(province, device):
+    device.write(24)
+    batches = [device.cut(device.epoch, list(range(first, first + 6))) for first in (1, 4, 10, 16, 19)]
+    device.boot()
+    device.write(6)
+    batches.append(device.cut(device.epoch, [1, 2, 3, 4, 5, 6]))
+    orders = [batches, batches[::-1], batches[2:] + batches[:2], batches[3:] + batches[:3]]
+
+    def deliver(order):
+        return [province.send(data)[1] for data in order]
+
+    with ThreadPoolExecutor(4) as pool:
+        forks = [fork for answers in pool.map(deliver, orders) for fork in answers]
+    assert not any(forks)
+    assert set(province.tokens().values()) == {1}
+    assert len(province.tokens()) == 30
+    for epoch in province.rows(ReportEpoch):
+        assert epoch.ranges == [[1, 24 if epoch.prev_epoch is None else 6]]
