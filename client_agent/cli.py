@@ -24,12 +24,7 @@ DEFAULT_DATA = "data/agent"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code. Errors are one line on stderr."""
     options = _parser().parse_args(arguments)
-    logging.basicConfig(
-        level=os.environ.get("YUANBO_LOG", "INFO").upper(),
-        stream=sys.stderr,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
-    logging.getLogger("tuf").setLevel(logging.WARNING)
+    _log(options.log_level)
     try:
         code: int = options.command(options)
         return code
@@ -38,6 +33,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return 130
+
+
+def _log(level: str) -> None:
+    """To stderr; a command that runs once stays quiet but for errors. A child process does as its parent does."""
+    level = os.environ.get("YUANBO_LOG", level)
+    logging.basicConfig(
+        level=level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    logging.getLogger("tuf").setLevel(logging.WARNING)
 
 
 def _say_error(message: str) -> None:
@@ -79,7 +83,7 @@ def _command(commands: Any, name: str, function: Any, help_text: str | None) -> 
         "--data", type=Path, default=Path(default), metavar="DIR", help="数据目录 / data folder"
     )
     parser.add_argument("--json", action="store_true", help="输出 JSON / print JSON")
-    parser.set_defaults(command=function)
+    parser.set_defaults(command=function, log_level="INFO" if name == "run" else "ERROR")
     return parser
 
 
@@ -128,7 +132,10 @@ def _sync(options: argparse.Namespace) -> int:
         _print_json(summary.as_json())
     else:
         sys.stdout.write(summary.as_text() + "\n")
-    return 0 if summary.ok else 1
+    if summary.ok:
+        return 0
+    _say_error(summary.as_error())
+    return 1
 
 
 def _run(options: argparse.Namespace) -> int:

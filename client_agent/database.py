@@ -68,14 +68,20 @@ class Database:
     def _configure(self) -> None:
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "cache_size=-512", "foreign_keys=ON"):
             self._connection.execute(f"PRAGMA {pragma}")
+        if self._version() < SCHEMA_VERSION:
+            self._make()
+        if self._version() > SCHEMA_VERSION:
+            raise sqlite3.DatabaseError(f"schema {self._version()} is newer than this program")
+
+    def _version(self) -> int:
+        return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
+
+    def _make(self) -> None:
         with self.transaction():
-            (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-            if version == 0:
+            if self._version() == 0:  # another process may have been first
                 for statement in _SCHEMA.split(";\n"):
                     self._connection.execute(statement)
                 self._connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-            elif version > SCHEMA_VERSION:
-                raise sqlite3.DatabaseError(f"schema {version} is newer than this program")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -100,6 +100,11 @@ class SyncSummary:
         }
         return f"{words[self.refreshed]}; {self.download.files}/{self.wanted} 个文件 / files"
 
+    def as_error(self) -> str:
+        """Why this pass did not end well, with the first thing that went wrong."""
+        reasons = [*self.refresh.get("problems", ()), *self.download.failed.values()]
+        return f"{self.as_text()}{': ' + reasons[0] if reasons else ''}"
+
 
 class Syncer:
     """The passes of one agent; keeps connections and the patience between failures."""

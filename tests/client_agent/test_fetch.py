@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from ipaddress import ip_address
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from client_agent.errors import AnswerTooLong, BadAnswer, TooSlow, Unreachable
 from client_agent.fetch import Http, join
 
 
 @contextmanager
-def raw_server(speak: Callable[[socket.socket], None]) -> Iterator[str]:
+def raw_server(speak: Callable[[socket.socket], None], tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """A server that says whatever it likes, once a connection."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
@@ -25,12 +32,11 @@ def raw_server(speak: Callable[[socket.socket], None]) -> Iterator[str]:
                     connection, _ = listening.accept()
                 except OSError:
                     return
-                with connection:
-                    try:
-                        connection.recv(65536)
-                        speak(connection)
-                    except OSError:
-                        pass
+                with connection, suppress(OSError):
+                    speaking = tls.wrap_socket(connection, server_side=True) if tls else connection
+                    speaking.recv(65536)
+                    speak(speaking)
+                    speaking.close()
 
         threading.Thread(target=serve, daemon=True).start()
         yield f"http://127.0.0.1:{listening.getsockname()[1]}/x"
@@ -120,6 +126,42 @@ def test_an_idle_connection_that_was_closed_meanwhile_is_opened_again():
         for _ in range(3):
             assert http.get(url, max_bytes=10).body == b"ok"
         http.close()
+
+
+@pytest.fixture
+def expired_tls(tmp_path) -> Iterator[tuple[str, str]]:
+    """(URL, CA) of a server whose certificate ran out in 1971: what a clock of 2026 makes of one, or 1970 of any."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "relay")])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(datetime(1970, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(1971, 1, 1, tzinfo=UTC))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = certificate.public_bytes(serialization.Encoding.PEM)
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    (tmp_path / "tls.pem").write_bytes(pem + private)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "tls.pem")
+    answer = said(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+    with raw_server(answer, context) as url:
+        yield url.replace("http://", "https://"), pem.decode()
+
+
+def test_tls_holds_to_the_network_s_ca_but_not_to_validity_times(expired_tls):
+    url, ca_pem = expired_tls
+    assert Http(ca_pem).get(url, max_bytes=10).body == b"ok"
+    with pytest.raises(Unreachable, match="certificate"):
+        Http().get(url, max_bytes=10)
 
 
 def test_addresses_join_however_their_base_is_written():

@@ -18,7 +18,7 @@ from client_agent.errors import NotStored
 from client_agent.refresh import refresh
 from client_agent.sync import sync_once
 from protocol.pieces import PIECE_LENGTH, is_piece, piece_layer_of
-from protocol.times import to_ms
+from protocol.times import day_of_ms, to_ms
 from tests.client_agent.conftest import make_terminal
 from tests.client_agent.repository import HOUR_MS, Source
 
@@ -90,3 +90,59 @@ def assert_only_verified(agent: Agent, film) -> None:
             assert not bit or is_piece(piece, leaves[index * 32 : index * 32 + 32])
     with suppress(NotStored):
         assert agent.store.open(name).read(0, len(film.data)) == film.data
+
+
+def test_killed_at_any_request_a_refresh_leaves_the_old_state_or_the_new_one(tmp_path, province):
+    """Between any two files: recalls may come before their frame, but never half a schedule."""
+    province.now_ms = to_ms(datetime.now(UTC)) - HOUR_MS
+    airs_ms = province.now_ms + 3 * HOUR_MS
+    old, new = province.release("旧"), province.release("新")
+    province.frame([old.item(airs_ms)])
+    province.publish(hours=0.1)
+    with Source(province.folder) as source:
+        make_terminal(tmp_path / "terminal", province, [source.url]).close()
+        with open_agent(tmp_path / "terminal") as agent:
+            refresh(agent)
+            province.frame([new.item(airs_ms)])
+            province.recall(old)
+            province.publish(hours=0.1)
+            killed = 0
+            for request in range(1, 40):
+                if not refresh_and_kill(agent.paths.data, source, request):
+                    break
+                killed += 1
+                assert on_air(agent, airs_ms) in ({old.sha256}, {new.sha256}, {None})
+                if agent.database.rows("SELECT 1 FROM recalls"):
+                    assert on_air(agent, airs_ms) != {old.sha256}
+            assert killed >= 3
+            assert on_air(agent, airs_ms) == {new.sha256}
+            assert agent.guide.manifest(new.sha256) == new.manifest
+
+
+def on_air(agent: Agent, at_ms: int) -> set[str | None]:
+    item = agent.guide.listing(day_of_ms(at_ms)).at(at_ms)
+    return {item.release if item else None}
+
+
+def refresh_and_kill(data: Path, source: Source, at_request: int) -> bool:
+    """A refresh that is killed while its nth request is answered; False when it ended before."""
+    child = subprocess.Popen(
+        [sys.executable, "-m", "client_agent", "_refresh", "--data", str(data)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    left = at_request
+
+    def count(_, status, headers, body):
+        nonlocal left
+        left -= 1
+        if left == 0:
+            child.kill()
+        return status, headers, body
+
+    source.spoil = count
+    ended = child.wait(30)
+    source.spoil = None
+    return ended == -signal.SIGKILL
