@@ -5,6 +5,7 @@ As root the Debian packages are installed when their programs are missing; other
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import subprocess
@@ -39,9 +40,18 @@ def has_postgresql() -> bool:
     return True
 
 
+def has_library(name: str) -> bool:
+    try:
+        ctypes.CDLL(name)
+    except OSError:
+        return False
+    return True
+
+
 # Debian package: whether the machine already has what the tests want of it. No fonts: the pages must do without.
 NEEDED: dict[str, Callable[[], bool]] = {
     "chromium": lambda: any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")),
+    "libatomic1": lambda: has_library("libatomic.so.1"),  # Playwright's own Node wants it
     "postgresql": has_postgresql,
     "systemd": lambda: shutil.which("systemd-analyze") is not None,
     "nginx-light": lambda: shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin") is not None,
