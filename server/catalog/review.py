@@ -193,8 +193,8 @@ def _proof(submitted: Link, approvals: Sequence[Link]) -> ProvenRelease | None:
     if {contributor, submitted.actor} & set(reviewers):
         return None
     bound = {tuple(link.detail.get(field) for field in _BOUND) for link in (submitted, *approvals)}
-    named = bound.pop()
-    if bound or not all(isinstance(value, str) for value in named):
+    named = [value for value in bound.pop() if isinstance(value, str)]
+    if bound or len(named) != len(_BOUND):
         return None
     _, source, recipe, title = named
     first, second, final = (str(person) for person in reviewers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ def _send_missing(api: ApiClient, upload: dict[str, Any], path: Path, progress: 
     for number, data in _parts(path, upload["part_size"]):
         whole.update(data)
         if here.get(number) != hashlib.sha256(data).hexdigest():
-            _patiently(lambda n=number, d=data: api.put(f"/api/v1/uploads/{upload['id']}/parts/{n}", d))
+            _patiently(partial(api.put, f"/api/v1/uploads/{upload['id']}/parts/{number}", data))
         done += len(data)
         progress(done, upload["size"])
     return whole.hexdigest()

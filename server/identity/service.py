@@ -179,10 +179,10 @@ def hash_password(password: str) -> str:
 def password_fits(password_hash: str | None, password: str) -> bool:
     """Whether the password is the hash's; None (nobody) takes as long and never fits."""
     try:
-        fits = _hasher().verify(password_hash or _nobody_hash(), password)
+        _hasher().verify(password_hash or _nobody_hash(), password)
     except (VerificationError, InvalidHashError):
         return False
-    return fits and password_hash is not None
+    return password_hash is not None
 
 
 # --- signing in -------------------------------------------------------------------------------------------------------

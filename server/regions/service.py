@@ -7,17 +7,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import ColumnElement, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from protocol.regions import level_of, lineage
 from server.errors import Invalid, NotFound
 from server.i18n import N_
-from server.regions.codes import Row, parent_code, read_rows, short_name
+from server.regions.codes import Row, read_rows, short_name
 from server.regions.models import Region
 
 TREE_FILE = Path(__file__).with_name("regions-13.csv.gz")
 _BATCH = 5_000
+_MOST_LOOKED_AT = 2_000
 
 
 @dataclass(frozen=True)
@@ -128,36 +129,37 @@ def join_names(path: Sequence[Region]) -> str:
 def search(session: Session, text: str, *, within: str = "", limit: int = 20) -> Sequence[Region]:
     """Places whose name, code or written-out path fits, the higher levels first.
 
-    ``正定 曲阳桥`` and ``正定县曲阳桥镇`` both find the township: a blank separates an ancestor from the place.
+    ``正定 曲阳桥`` and ``正定县曲阳桥镇`` both find the township: a blank separates ancestors from the place.
     """
-    words = text.split()
-    if not words:
+    *ancestors, name = text.split() or [""]
+    if not name:
         return []
-    if len(words) == 1 and words[0].isascii() and words[0].isdigit():
-        fits = Region.code.startswith(words[0], autoescape=True)
-        return _first(session, [fits], within, limit)
-    fits = Region.name.contains(words[-1], autoescape=True)
-    found = [
-        r
-        for r in _first(session, [fits], within, None if len(words) > 1 else limit)
-        if _below(session, r, words[:-1])
+    if not ancestors and name.isascii() and name.isdigit():
+        return _first(session, Region.code.startswith(name), within, limit)
+    fits = Region.name.contains(name, autoescape=True)
+    if ancestors:
+        return _below(session, _first(session, fits, within, _MOST_LOOKED_AT), ancestors)[:limit]
+    found = _first(session, fits, within, limit)
+    return found or list(_by_written_path(session, name, within))[:limit]
+
+
+def _first(session: Session, fits: ColumnElement[bool], within: str, limit: int) -> Sequence[Region]:
+    return session.scalars(
+        select(Region)
+        .where(fits, Region.code.startswith(within, autoescape=True))
+        .order_by(func.length(Region.code), Region.code)
+        .limit(limit)
+    ).all()
+
+
+def _below(session: Session, regions: Sequence[Region], ancestors: Sequence[str]) -> list[Region]:
+    """Those of the regions that have all these words in the names above them."""
+    paths = path_of_many(session, [region.code for region in regions])
+    return [
+        region
+        for region in regions
+        if all(any(word in above.name for above in paths[region.code][:-1]) for word in ancestors)
     ]
-    if not found and len(words) == 1:
-        found = list(_by_written_path(session, words[0], within))
-    return found[:limit]
-
-
-def _first(session: Session, conditions: list, within: str, limit: int | None) -> Sequence[Region]:  # type: ignore[type-arg]
-    query = select(Region).where(*conditions, Region.code.startswith(within, autoescape=True))
-    ordered = sorted(session.scalars(query.limit(2_000)), key=lambda region: (len(region.code), region.code))
-    return ordered[:limit]
-
-
-def _below(session: Session, region: Region, ancestors: list[str]) -> bool:
-    if not ancestors:
-        return True
-    above = path_of_many(session, [region.code])[region.code][:-1]
-    return all(any(word in place.name for place in above) for word in ancestors)
 
 
 def _by_written_path(session: Session, text: str, within: str) -> Iterable[Region]:
@@ -201,9 +203,3 @@ def _is_code(code: str) -> bool:
 
 def _chunks(items: Sequence[str], size: int) -> Iterable[Sequence[str]]:
     return (items[start : start + size] for start in range(0, len(items), size))
-
-
-__all__ = [
-    "TREE_FILE", "Imported", "children", "find", "full_name", "full_names", "get", "import_tree", "join_names", "names",
-    "parent_code", "path_of", "path_of_many", "require_code", "search",
-]  # fmt: skip
