@@ -26,6 +26,7 @@ def main() -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    from server.catalog import jobs as catalog
     from server.publish import jobs as publish
 
     scheduler = BackgroundScheduler(timezone="UTC", executors={"default": ThreadPoolExecutor(2)})
@@ -42,6 +43,10 @@ def main() -> int:
         coalesce=True,
         max_instances=1,
     )
+    scheduler.add_job(
+        catalog.sweep_uploads, "interval", [config], hours=24, id="sweep", coalesce=True, max_instances=1,
+        next_run_time=clock.now(),
+    )  # fmt: skip
     scheduler.start()
     log.info("clock ready")
     stop.wait()
