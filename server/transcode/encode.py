@@ -152,7 +152,7 @@ def looks_interlaced(scene: Scene) -> bool:
     video = scene.probe.video
     if video is None or video.height < LEAST_INTERLACED_HEIGHT or video.codec in NEVER_INTERLACED:
         return False
-    start_s = max(video.end_s / 3 - 1, 0) if _can_seek(scene.probe) else 0.0
+    start_s = max(video.end_s / 3 - 1, 0) if can_seek(scene.probe) else 0.0
     stream = _source(start_s)[str(video.index)].filter("idet")
     null = output([stream], "-", {"f": "null", "frames:v": IDET_FRAMES})
     done, _ = run_graph(scene, [null], limits_for(IDET_FRAMES / FRAME_RATE, slowest=10), log_level="info")
@@ -218,7 +218,8 @@ def split(stream: Any, count: int) -> list[Any]:
     return [node[number] for number in range(count)]
 
 
-def _can_seek(probe: MediaProbe) -> bool:
+def can_seek(probe: MediaProbe) -> bool:
+    """Whether the format leads to a time exactly: others are read from their start."""
     return any(name in probe.format for name in SEEKABLE_FORMATS)
 
 
@@ -234,9 +235,12 @@ def _base_picture(scene: Scene, plan: Plan, span: Span) -> Any:
     return source_frames(scene.probe, scene.probe.video, plan, span)
 
 
-def source_frames(probe: MediaProbe, video: VideoTrack, plan: Plan, span: Span) -> Any:
-    """A span of the source on the output grid: the same frames whether reached by seeking or from the start."""
-    skipped = span.first - LEAD_FRAMES if _can_seek(probe) and span.first > LEAD_FRAMES else 0
+def source_frames(probe: MediaProbe, video: VideoTrack, plan: Plan, span: Span, *, seek: bool = True) -> Any:
+    """A span of the source on the output grid: the same frames whether reached by seeking or from the start.
+
+    (In a damaged file they may differ: without ``seek`` they are those of a decode from the start.)
+    """
+    skipped = span.first - LEAD_FRAMES if seek and can_seek(probe) and span.first > LEAD_FRAMES else 0
     stream = _source(skipped / FRAME_RATE)[str(video.index)]
     if plan.deinterlace:
         stream = stream.filter("bwdif", mode="send_frame", parity="auto", deint="all")

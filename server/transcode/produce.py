@@ -268,8 +268,8 @@ def step_check(
 ) -> Checked:
     """Decode everything, compare with the source, measure the sound again.
 
-    Raises OutputBroken; MediaRefused when the comparison fails because a damaged source (``complaints``) decodes
-    differently each time.
+    Raises OutputBroken; MediaRefused when the comparison fails because a damaged source decodes differently
+    each time (``complaints`` says that its decoder noticed).
     """
     last = renditions[-1]
     with ThreadPoolExecutor(CHECKS_AT_ONCE, "check") as pool:
@@ -290,7 +290,7 @@ def _compare(
     try:
         values = verify.compare_with_source(scene, plan, {one.profile: one.path for one in renditions})
     except OutputBroken as error:
-        if complaints:
+        if complaints or not verify.source_is_steady(scene, plan):
             raise MediaRefused(Reason.DAMAGED, scene.probe.name) from error
         raise
     return {profile: round(value, 2) for profile, value in values.items()}

@@ -19,7 +19,7 @@ from server.transcode.encode import (
     split,
 )
 from server.transcode.errors import OutputBroken, ToolFailed
-from server.transcode.ffmpeg import find_binaries, join, output, own_input
+from server.transcode.ffmpeg import find_binaries, hostile_input, join, output, own_input
 from server.transcode.ladder import Plan
 from server.transcode.loudness import Loudness, read_summary
 from server.transcode.profiles import FRAME_RATE
@@ -101,18 +101,50 @@ def compare_with_source(scene: Scene, plan: Plan, files: Mapping[str, Path]) -> 
     """
     worst: dict[str, float] = {}
     for span in sampled_spans(plan.frames):
-        for profile, value in _compare_span(scene, plan, files, span).items():
+        for profile, value in compare_span(scene, plan, files, span).items():
             worst[profile] = min(worst.get(profile, value), value)
-    for profile, value in worst.items():
-        if value < WRONG_PICTURE_DB:
-            raise OutputBroken(f"{profile} does not show the source's pictures (XPSNR {value:.1f} dB)")
     return worst
 
 
-def _compare_span(scene: Scene, plan: Plan, files: Mapping[str, Path], span: Span) -> dict[str, float]:
+def compare_span(scene: Scene, plan: Plan, files: Mapping[str, Path], span: Span) -> dict[str, float]:
+    """Luma XPSNR of each profile on one span. Raises OutputBroken when the pictures are not the source's."""
+    try:
+        return _compare(scene, plan, files, span, seek=True)
+    except OutputBroken:  # a damaged index leads astray; the encoder read from the start
+        return _compare(scene, plan, files, span, seek=False)
+
+
+def _compare(
+    scene: Scene, plan: Plan, files: Mapping[str, Path], span: Span, *, seek: bool
+) -> dict[str, float]:
+    values = _measure(scene, plan, files, span, seek=seek)
+    for profile, value in values.items():
+        if value < WRONG_PICTURE_DB:
+            raise OutputBroken(f"{profile} does not show the source's pictures (XPSNR {value:.1f} dB)")
+    return values
+
+
+def source_is_steady(scene: Scene, plan: Plan) -> bool:
+    """Whether two decodes of the source show the same pictures: of a damaged one, decoders invent different ones."""
     video = scene.probe.video
     assert video is not None
-    base = source_frames(scene.probe, video, plan, span)
+    seen = []
+    for number in (1, 2):
+        hashes = scene.folder / f"steady-{number}.md5"
+        pictures = hostile_input()[str(video.index)]
+        limits = limits_for(plan.frames / FRAME_RATE, slowest=10)
+        options = {"f": "md5", "t": f"{plan.frames / FRAME_RATE:.3f}", "fps_mode": "passthrough"}
+        run_graph(scene, [output([pictures], hashes.name, options)], limits)
+        seen.append(hashes.read_text())
+    return seen[0] == seen[1]
+
+
+def _measure(
+    scene: Scene, plan: Plan, files: Mapping[str, Path], span: Span, *, seek: bool
+) -> dict[str, float]:
+    video = scene.probe.video
+    assert video is not None
+    base = source_frames(scene.probe, video, plan, span, seek=seek)
     branches = split(base, len(plan.renditions))
     outputs, logs = [], {}
     for rendition, branch in zip(plan.renditions, branches, strict=False):
