@@ -5,6 +5,7 @@ Every function works inside a folder of its own: the hostile file is ``input`` t
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -21,7 +22,7 @@ from server.transcode.ffmpeg import (
     output,
     own_input,
 )
-from server.transcode.ladder import Plan, RenditionPlan
+from server.transcode.ladder import Plan, RenditionPlan, Span
 from server.transcode.loudness import Loudness, filters_for, read_summary
 from server.transcode.media import AudioTrack, MediaProbe, VideoTrack
 from server.transcode.profiles import AUDIO_RATE, FRAME_RATE, GOP_FRAMES
@@ -29,8 +30,9 @@ from server.transcode.runner import GIB, Finished, IsCancelled, Limits, never, r
 
 CARD_NAME = "card.jpg"
 TRACK_TIMESCALE = FRAME_RATE * 512
-LEAD_FRAMES = FRAME_RATE
-"""Seeking lands a second early and drops these frames, so that the first one kept has seen its neighbours."""
+LEAD_S = 1.0
+"""Seeking lands this and the source's longest gap early and drops what is too early, so that the first frame kept has
+seen its neighbours and is the one that a decode from the start would show."""
 MISSING_FRAMES_ALLOWED_SHARE = 0.02
 SEEKABLE_FORMATS = ("mov", "matroska")
 IDET_FRAMES = 250
@@ -53,18 +55,6 @@ class Scene:
     folder: Path
     probe: MediaProbe
     is_cancelled: IsCancelled = never
-
-
-@dataclass(frozen=True)
-class Span:
-    """Frames of the output grid, ``first`` included, ``last`` excluded. The whole programme is one span."""
-
-    first: int
-    last: int
-
-    @property
-    def frames(self) -> int:
-        return self.last - self.first
 
 
 def limits_for(duration_s: float, *, slowest: float) -> Limits:
@@ -240,7 +230,8 @@ def source_frames(probe: MediaProbe, video: VideoTrack, plan: Plan, span: Span, 
 
     (In a damaged file they may differ: without ``seek`` they are those of a decode from the start.)
     """
-    skipped = span.first - LEAD_FRAMES if seek and can_seek(probe) and span.first > LEAD_FRAMES else 0
+    lead = math.ceil((LEAD_S + video.largest_gap_s) * FRAME_RATE)
+    skipped = span.first - lead if seek and can_seek(probe) and span.first > lead else 0
     stream = _source(skipped / FRAME_RATE)[str(video.index)]
     if plan.deinterlace:
         stream = stream.filter("bwdif", mode="send_frame", parity="auto", deint="all")

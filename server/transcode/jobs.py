@@ -15,7 +15,7 @@ import secrets
 import socket
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetEnqueueOptions, SetWorkflowID
@@ -30,7 +30,7 @@ from server.transcode import service, workflow
 from server.transcode.ffmpeg import find_binaries
 from server.transcode.models import Executor
 from server.transcode.runner import describe_protections
-from server.transcode.service import ExecutorView
+from server.transcode.service import ExecutorView, Turn
 from server.transcode.states import ExecutorState
 
 log = logging.getLogger(__name__)
@@ -101,10 +101,22 @@ class Worker:
 
     def execute(self, job_id: str, workflow_id: str) -> str:
         """Run one job; called by the durable workflow in one of its threads."""
+        with self._counted():
+            return workflow.run_job(
+                self._bench, job_id, workflow_id, self.executor_id, DbosDurable(workflow_id)
+            )
+
+    def execute_part(self, job_id: str, round_: int, name: str, order: str) -> str:
+        """Do one part of a job, likewise."""
+        with self._counted():
+            return workflow.run_part(self._bench, job_id, round_, name, order, self.executor_id)
+
+    @contextlib.contextmanager
+    def _counted(self) -> Iterator[None]:
         with self._idle:
             self._running += 1
         try:
-            return workflow.run_job(self._bench, job_id, workflow_id, self.executor_id, _run_step)
+            yield
         finally:
             with self._idle:
                 self._running -= 1
@@ -162,7 +174,7 @@ class Worker:
     def _resume_abandoned(self) -> None:
         """Put back into their queue the workflows whose worker is not alive."""
         pending = DBOS.list_workflows(
-            status="PENDING", name=WORKFLOW_NAME, load_input=False, load_output=False
+            status="PENDING", name=[WORKFLOW_NAME, PART_NAME], load_input=False, load_output=False
         )
         if not pending:
             return
@@ -213,13 +225,14 @@ def _launch_dbos(config: Config, executor_id: str) -> None:
         "serializer": DBOSPortableJSONSerializer(),
     }
     DBOS(config=settings)
-    DBOS.listen_queues(list(service.LANES))
+    queues = [*service.LANES, service.PARTS_QUEUE]
+    DBOS.listen_queues(queues)
     DBOS.launch()
-    for lane in service.LANES:
-        DBOS.register_queue(lane, worker_concurrency=1, polling_interval_sec=QUEUE_POLL_S)
+    for queue in queues:
+        DBOS.register_queue(queue, worker_concurrency=1, polling_interval_sec=QUEUE_POLL_S)
 
 
-WORKFLOW_NAME = "transcode"
+WORKFLOW_NAME, PART_NAME = "transcode", "transcode-part"
 
 
 @DBOS.workflow(name=WORKFLOW_NAME)
@@ -230,8 +243,29 @@ def transcode(job_id: str) -> str:
     return _worker.execute(job_id, DBOS.workflow_id)
 
 
-def _run_step(name: str, action: Callable[[], str]) -> str:
-    return DBOS.run_step({"name": name}, action)
+@DBOS.workflow(name=PART_NAME)
+def transcode_part(job_id: str, round_: int, name: str, order: str) -> str:
+    """A part of a long job, on whichever worker is free."""
+    if _worker is None:
+        raise RuntimeError("transcoding was not started in this process")
+    return _worker.execute_part(job_id, round_, name, order)
+
+
+class DbosDurable:
+    """Steps and parts of one workflow, kept by DBOS."""
+
+    def __init__(self, workflow_id: str) -> None:
+        self._workflow_id = workflow_id
+
+    def step(self, name: str, action: Callable[[], str]) -> str:
+        return DBOS.run_step({"name": name}, action)
+
+    def begin_part(self, turn: Turn, name: str, order: str) -> workflow.Result:
+        with SetWorkflowID(f"{self._workflow_id}-{name}"), SetEnqueueOptions(priority=turn.priority):
+            handle = DBOS.enqueue_workflow(
+                service.PARTS_QUEUE, transcode_part, turn.job_id, turn.round, name, order
+            )
+        return lambda: handle.get_result(polling_interval_sec=QUEUE_POLL_S)
 
 
 _worker: Worker | None = None

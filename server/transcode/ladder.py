@@ -13,13 +13,15 @@ from fractions import Fraction
 from math import ceil
 
 from server.transcode.media import MediaProbe, VideoTrack
-from server.transcode.profiles import FRAME_RATE, Profile
+from server.transcode.profiles import FRAME_RATE, GOP_FRAMES, Profile
 
 TELEVISION = Fraction(16, 9)
 POSTER_SHARES = (Fraction(1, 10), Fraction(3, 10), Fraction(1, 2), Fraction(3, 4))
 TILE_WIDTH, TILE_HEIGHT = 160, 90
 SPRITE_COLUMNS = 10
 SPRITE_MAX_TILES = 150
+LEAST_SPLIT_S = 60
+LEAST_PART_S, LONGEST_PART_S = 10, 120
 _HDR_TRANSFERS = ("smpte2084", "arib-std-b67")
 
 
@@ -47,6 +49,18 @@ class SpritePlan:
     columns: int
     rows: int
     tile: Size
+
+
+@dataclass(frozen=True)
+class Span:
+    """Frames of the output grid, ``first`` included, ``last`` excluded. The whole programme is one span."""
+
+    first: int
+    last: int
+
+    @property
+    def frames(self) -> int:
+        return self.last - self.first
 
 
 @dataclass(frozen=True)
@@ -92,6 +106,20 @@ def plan(probe: MediaProbe, profiles: Sequence[Profile], *, interlaced: bool = F
         poster_frames=tuple(min(int(frames * share), frames - 1) for share in POSTER_SHARES),
         sprite=_sprite(frames),
     )
+
+
+def split(frames: int, workers: int) -> tuple[Span, ...]:
+    """The spans that several workers encode side by side; one span where splitting would not pay.
+
+    Cut at key frames of the output, 10 s to 2 min long, at least four for each worker so that all end together.
+    """
+    if workers < 2 or frames < LEAST_SPLIT_S * FRAME_RATE:
+        return (Span(0, frames),)
+    count = min(
+        max(workers * 4, ceil(frames / (LONGEST_PART_S * FRAME_RATE))), frames // (LEAST_PART_S * FRAME_RATE)
+    )
+    length = ceil(frames / count / GOP_FRAMES) * GOP_FRAMES
+    return tuple(Span(first, min(first + length, frames)) for first in range(0, frames, length))
 
 
 def display_size(video: VideoTrack) -> Size:

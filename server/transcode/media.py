@@ -25,6 +25,7 @@ class VideoTrack:
     packets: int
     start_s: float
     end_s: float
+    largest_gap_s: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,26 @@ class TranscodeJob(Base):
     finished_at: Mapped[datetime | None]
 
 
+class TranscodePart(Base):
+    """One piece of a job's work that any worker may do: a span to encode, a rendition to check, a span to compare.
+
+    ``attempt`` fences its executions as the job's does.
+    """
+
+    __tablename__ = "transcode_parts"
+
+    job_id: Mapped[str] = mapped_column(
+        Uuid(as_uuid=False), ForeignKey("transcode_jobs.id"), primary_key=True
+    )
+    round: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    attempt: Mapped[int] = mapped_column(default=0)
+    ended: Mapped[bool] = mapped_column(default=False)
+    frames_done: Mapped[int] = mapped_column(default=0)
+    fps: Mapped[float] = mapped_column(default=0.0)
+    executor_id: Mapped[str | None] = mapped_column(String(80))
+
+
 class Executor(Base):
     """A worker process. ``seen_ms`` is the database's clock, so that workers' clocks do not matter."""
 

@@ -258,6 +258,7 @@ def _video_track(stream: Mapping[str, Any], used: Mapping[int, Timeline], origin
         packets=line.packets,
         start_s=max((line.first or 0.0) - origin, 0.0),
         end_s=line.last_end - origin,
+        largest_gap_s=round(line.largest_gap, 3),
     )
 
 

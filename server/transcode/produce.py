@@ -15,9 +15,9 @@ from pathlib import Path
 
 from protocol.pieces import PieceLayer, piece_layer
 from server.transcode import encode, ladder, mp4, pictures, verify
-from server.transcode.encode import OnFrames, Pictures, Scene, Span
+from server.transcode.encode import OnFrames, Pictures, Scene
 from server.transcode.errors import MediaRefused, OutputBroken, Reason
-from server.transcode.ladder import Plan
+from server.transcode.ladder import Plan, Span
 from server.transcode.loudness import Loudness
 from server.transcode.media import MediaProbe
 from server.transcode.probe import inspect

@@ -17,12 +17,14 @@ from server.errors import Conflict, NotFound
 from server.i18n import N_
 from server.identity.rules import Action, Caller
 from server.transcode.errors import MediaRefused
-from server.transcode.models import Executor, TranscodeJob
+from server.transcode.models import Executor, TranscodeJob, TranscodePart
 from server.transcode.produce import Progress
 from server.transcode.states import ACTIVE, ExecutorState, JobState, sources
 
 LANE_SHORT, LANE_LONG = "transcode-short", "transcode-long"
 LANES = (LANE_SHORT, LANE_LONG)
+PARTS_QUEUE = "transcode-parts"
+"""Pieces of long jobs, for every worker."""
 LONG_BYTES = 300 * 1024 * 1024
 """Larger files wait in a lane of their own, so that a news item does not wait behind a three-hour lecture."""
 PRIORITY_URGENT = 1
@@ -69,6 +71,8 @@ class Turn:
     attempt: int
     path: str
     filename: str
+    round: int = 1
+    priority: int = 100
 
 
 @dataclass(frozen=True)
@@ -252,7 +256,9 @@ def begin(session: Session, job_id: str, workflow_id: str, executor_id: str, *, 
     job.started_at = job.started_at or now
     asset = catalog.get_asset(session, job.asset_id)
     session.flush()
-    return Turn(job.id, job.asset_id, job.attempt, asset.path, job.filename)
+    return Turn(
+        job.id, job.asset_id, job.attempt, asset.path, job.filename, round=job.round, priority=job.priority
+    )
 
 
 def _give_up(session: Session, job: TranscodeJob, *, now: datetime) -> None:
@@ -396,6 +402,82 @@ def _mine(turn: Turn) -> tuple[ColumnElement[bool], ...]:
     )
 
 
+# --- for the worker: pieces of a job ----------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class PartTurn:
+    """One execution of a part of a job."""
+
+    job_id: str
+    round: int
+    name: str
+    attempt: int
+
+
+@dataclass(frozen=True)
+class PartsView:
+    """How far the parts of a round are: those that ended, frames encoded, frames a second of all together."""
+
+    ended: frozenset[str]
+    frames_done: int
+    fps: float
+
+
+def begin_part(session: Session, job_id: str, round_: int, name: str, executor_id: str) -> PartTurn | None:
+    """Begin an execution of a part; earlier ones lose every right. None when the job's round is over."""
+    job = session.get(TranscodeJob, job_id, populate_existing=True)
+    if job is None or job.state != JobState.RUNNING or job.round != round_:
+        return None
+    part = session.get(TranscodePart, (job_id, round_, name), populate_existing=True, with_for_update=True)
+    if part is None:
+        part = TranscodePart(job_id=job_id, round=round_, name=name, attempt=0)
+        session.add(part)
+    part.attempt += 1
+    part.ended, part.frames_done, part.fps, part.executor_id = False, 0, 0.0, executor_id
+    session.flush()
+    return PartTurn(job_id, round_, name, part.attempt)
+
+
+def holds_part(session: Session, turn: PartTurn) -> bool:
+    """Whether this execution of a part still counts."""
+    row = session.execute(
+        select(TranscodePart.attempt, TranscodeJob.state, TranscodeJob.round)
+        .join(TranscodeJob, TranscodeJob.id == TranscodePart.job_id)
+        .where(*_this_part(turn))
+    ).one_or_none()
+    return row is not None and (row.attempt, row.state, row.round) == (
+        turn.attempt,
+        JobState.RUNNING,
+        turn.round,
+    )
+
+
+def record_part(session: Session, turn: PartTurn, **values: Any) -> None:
+    """Progress of a part, or that it ``ended``."""
+    session.execute(
+        update(TranscodePart).where(*_this_part(turn), TranscodePart.attempt == turn.attempt).values(**values)
+    )
+
+
+def parts_of(session: Session, job_id: str, round_: int) -> PartsView:
+    """All parts of a round together."""
+    rows = session.scalars(
+        select(TranscodePart).where(TranscodePart.job_id == job_id, TranscodePart.round == round_)
+    ).all()
+    return PartsView(
+        frozenset(row.name for row in rows if row.ended),
+        sum(row.frames_done for row in rows),
+        sum(row.fps for row in rows if not row.ended),
+    )
+
+
+def _this_part(turn: PartTurn) -> tuple[ColumnElement[bool], ...]:
+    return (
+        TranscodePart.job_id == turn.job_id,
+        TranscodePart.round == turn.round,
+        TranscodePart.name == turn.name,
+    )
+
+
 # --- for the worker: who is alive -------------------------------------------------------------------------------------
 def _clock_ms(session: Session) -> ColumnElement[int]:
     """The database's own clock in milliseconds."""
@@ -449,6 +531,11 @@ def executors(session: Session) -> list[ExecutorView]:
         )
         for row in session.scalars(select(Executor).order_by(Executor.started_at.desc()).limit(200))
     ]  # fmt: skip
+
+
+def count_alive(session: Session) -> int:
+    """How many workers take part now."""
+    return session.scalar(select(func.count()).where(Executor.state == ExecutorState.ALIVE)) or 0
 
 
 def as_new_rendition(produced: Any) -> NewRendition:

@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from server.transcode.encode import (
-    LEAD_FRAMES,
     Scene,
-    Span,
     limits_for,
     run_graph,
     sized,
@@ -20,7 +18,7 @@ from server.transcode.encode import (
 )
 from server.transcode.errors import OutputBroken, ToolFailed
 from server.transcode.ffmpeg import find_binaries, hostile_input, join, output, own_input
-from server.transcode.ladder import Plan
+from server.transcode.ladder import Plan, Span
 from server.transcode.loudness import Loudness, read_summary
 from server.transcode.profiles import FRAME_RATE
 from server.transcode.runner import Limits, run
@@ -150,7 +148,7 @@ def _measure(
     for rendition, branch in zip(plan.renditions, branches, strict=False):
         profile = rendition.profile.name
         logs[profile] = scene.folder / f"xpsnr-{profile}.log"
-        skipped = max(span.first - LEAD_FRAMES, 0)
+        skipped = max(span.first - FRAME_RATE, 0)
         made = own_input(files[profile].name, ss=f"{skipped / FRAME_RATE:.3f}")["v:0"]
         made = made.filter("trim", start_frame=span.first - skipped, end_frame=span.last - skipped)
         made = made.filter("setpts", "PTS-STARTPTS")

@@ -12,10 +12,10 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 from sqlalchemy.exc import DBAPIError
@@ -26,27 +26,44 @@ from server.db import Database
 from server.storage import Store, media_key, pieces_key
 from server.transcode import produce, service
 from server.transcode.codec import pack, unpack
-from server.transcode.encode import Scene
+from server.transcode.encode import OnFrames, Pictures, Scene, can_seek, encode_pictures, no_frames
 from server.transcode.errors import Cancelled, MediaRefused, OutputBroken, Reason, ToolFailed, TranscodeError
-from server.transcode.ladder import Plan
+from server.transcode.ladder import Plan, Span, split
+from server.transcode.loudness import Loudness
 from server.transcode.media import MediaProbe
 from server.transcode.probe import isolate
 from server.transcode.produce import Assembled, Checked, Encoded, ProducedFile, ProducedRendition, Progress
 from server.transcode.profiles import DEFAULT_PROFILES, Profile
+from server.transcode.runner import POLL_S
 from server.transcode.service import Turn
+from server.transcode.verify import check_decodes, compare_span, sampled_spans
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 PROGRESS_EVERY_S = 1.0
+MAX_PART_ATTEMPTS = 3
 DATABASE_PATIENCE_S = 120.0
 
-RunStep = Callable[[str, Callable[[], str]], str]
-"""Runs a named step durably: its text is kept, and given back instead of running the step again."""
+Result = Callable[[], str]
+
+
+class Durable(Protocol):
+    """What keeps an execution's results, so that the next one goes on where this one ended."""
+
+    def step(self, name: str, action: Callable[[], str]) -> str:
+        """Run a named step: its text is kept, and given back instead of running the step again."""
+
+    def begin_part(self, turn: Turn, name: str, order: str) -> Result:
+        """Let any worker do a part; the answer waits for its text (once it is known to have ended)."""
 
 
 class WorkLost(TranscodeError):
     """Files of an earlier execution are not on this machine: the job begins anew."""
+
+
+class PartFailed(TranscodeError):
+    """A part of the job failed on its worker."""
 
 
 class _Kept(msgspec.Struct):
@@ -55,6 +72,7 @@ class _Kept(msgspec.Struct):
     value: str = ""
     refused: str = ""
     detail: str = ""
+    failed: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,61 +107,87 @@ def patiently(action: Callable[[], T], *, patience_s: float = DATABASE_PATIENCE_
 class Execution:
     """One attempt at a job."""
 
-    def __init__(self, bench: Bench, turn: Turn, run_step: RunStep) -> None:
+    def __init__(self, bench: Bench, turn: Turn, durable: Durable) -> None:
         self.bench = bench
         self.turn = turn
-        self._run_step = run_step
-        self._job_folder = bench.folder(turn.job_id)
-        self.folder = self._job_folder / str(turn.attempt)
+        self.durable = durable
+        self.job_folder = bench.folder(turn.job_id)
+        self.folder = self.job_folder / str(turn.attempt)
         self._shown_at = 0.0
 
     def run(self) -> None:
         """All steps, then the hand-over. Raises MediaRefused, Cancelled, WorkLost, or whatever failed."""
         self.folder.mkdir(parents=True, exist_ok=True)
         source = self.bench.data / self.turn.path
-        probe = self._step("inspect", MediaProbe, lambda: self._inspect(source))
-        scene = Scene(self.folder, probe, self._is_cancelled)
+        probe = self.step("inspect", MediaProbe, lambda: self._inspect(source))
+        scene = Scene(self.folder, probe, self.is_cancelled)
         isolate(source, self.folder)
-        plan = self._step("plan", Plan, lambda: produce.step_plan(scene, self.bench.profiles))
-        encoded = self._step("encode", Encoded, lambda: produce.step_encode(scene, plan, self._show))
+        plan = self.step("plan", Plan, lambda: produce.step_plan(scene, self.bench.profiles))
+        spans = self.step("split", tuple[Span, ...], lambda: self._spans(probe, plan))
+        in_parts = InParts(self, scene, plan) if len(spans) > 1 else None
+        if in_parts:
+            encoded = in_parts.encode(spans)
+        else:
+            encoded = self.step("encode", Encoded, lambda: produce.step_encode(scene, plan, self.show))
         encoded = self._bring_encoded(encoded)
-        assembled = self._step("assemble", Assembled, lambda: produce.step_assemble(scene, plan, encoded))
+        assembled = self.step("assemble", Assembled, lambda: produce.step_assemble(scene, plan, encoded))
         assembled = self._bring_assembled(assembled)
-        checked = self._step(
-            "check",
-            Checked,
-            lambda: produce.step_check(scene, plan, assembled.renditions, complaints=encoded.complaints),
-        )
-        self._step("store", bool, lambda: self._put_all(assembled))
+        if in_parts:
+            checked = in_parts.check(assembled.renditions, encoded.complaints)
+        else:
+            checked = self.step(
+                "check",
+                Checked,
+                lambda: produce.step_check(scene, plan, assembled.renditions, complaints=encoded.complaints),
+            )
+        self.step("store", bool, lambda: self._put_all(assembled))
         self._hand_over(probe, plan, encoded, assembled, checked)
 
     def _inspect(self, source: Path) -> MediaProbe:
         return produce.step_inspect(
-            source, self.folder, name=self.turn.filename, is_cancelled=self._is_cancelled
+            source, self.folder, name=self.turn.filename, is_cancelled=self.is_cancelled
         )
 
+    def _spans(self, probe: MediaProbe, plan: Plan) -> tuple[Span, ...]:
+        if probe.video is None or not can_seek(probe):
+            return split(plan.frames, workers=1)
+
+        def count() -> int:
+            with self.bench.database.read() as session:
+                return service.count_alive(session)
+
+        return split(plan.frames, workers=patiently(count))
+
     # --- steps ---
-    def _step(self, name: str, kind: type[T], action: Callable[[], T]) -> T:
+    def step(self, name: str, kind: type[T], action: Callable[[], T]) -> T:
         """Run a step durably. A refusal is kept as a result: it is about the file, so it stays true."""
 
         def work() -> str:
-            self._show(Progress(name, self._starts_at(name)), at_once=True)
+            self.show(Progress(name, self._starts_at(name)), at_once=True)
             started = clock.now()
             try:
-                kept = _Kept(value=pack(action(), self._job_folder))
+                kept = _Kept(value=pack(action(), self.job_folder))
             except MediaRefused as refusal:
                 kept = _Kept(refused=refusal.reason_code, detail=refusal.detail)
             self._note(name, started, kept)
             return msgspec.json.encode(kept).decode()
 
-        kept = msgspec.json.decode(self._run_step(name, work), type=_Kept)
+        return self.open(self.durable.step(name, work), kind)
+
+    def open(self, text: str, kind: type[T]) -> T:
+        """What a step or part kept. Raises what it ended with."""
+        kept = msgspec.json.decode(text, type=_Kept)
         if kept.refused:
             raise MediaRefused(Reason(kept.refused), self.turn.filename, kept.detail)
-        return unpack(kept.value, kind, self._job_folder)
+        if kept.failed:
+            raise PartFailed(kept.failed)
+        return unpack(kept.value, kind, self.job_folder)
 
     @staticmethod
     def _starts_at(name: str) -> float:
         names = [*produce.STEPS, "store"]
+        if name not in names:  # split, sound: between plan and encode
+            name = "encode"
         return produce.ENDS_AT_PERCENT[names[names.index(name) - 1]] if name != names[0] else 0.0
 
     def _note(self, name: str, started: Any, kept: _Kept) -> None:
@@ -172,22 +216,13 @@ class Execution:
         return Assembled(here(assembled.renditions), here(assembled.files))
 
     def _bring(self, path: Path) -> Path:
-        """A file of an earlier execution, linked into our folder. Raises WorkLost."""
-        if path.parent == self.folder:
-            return path
-        here = self.folder / path.name
-        with contextlib.suppress(FileExistsError):
-            try:
-                os.link(path, here)
-            except FileNotFoundError as error:
-                raise WorkLost from error
-        return here
+        return bring(path, self.folder)
 
     # --- store and hand over ---
     def _put_all(self, assembled: Assembled) -> bool:
         everything: list[ProducedRendition | ProducedFile] = [*assembled.renditions, *assembled.files]
         for one in everything:
-            if self._is_cancelled():
+            if self.is_cancelled():
                 raise Cancelled
             store_verified(self.bench.store, one.path, one.sha256, one.length, one.pieces_root)
         return True
@@ -196,7 +231,7 @@ class Execution:
         self, probe: MediaProbe, plan: Plan, encoded: Encoded, assembled: Assembled, checked: Checked
     ) -> None:
         facts = {
-            "source": msgspec.json.decode(pack(probe, self._job_folder)),
+            "source": msgspec.json.decode(pack(probe, self.job_folder)),
             "loudness": msgspec.to_builtins(encoded.loudness),
             "loudness_after": msgspec.to_builtins(checked.loudness),
             "xpsnr_db": {one.profile: one.xpsnr_db for one in checked.renditions},
@@ -221,7 +256,7 @@ class Execution:
             raise Cancelled
 
     # --- being watched ---
-    def _is_cancelled(self) -> bool:
+    def is_cancelled(self) -> bool:
         """Polled every quarter of a second by whatever runs. A database that is away cancels nothing."""
         self.bench.is_stopping()
         try:
@@ -230,13 +265,212 @@ class Execution:
         except DBAPIError:
             return False
 
-    def _show(self, progress: Progress, *, at_once: bool = False) -> None:
+    def show(self, progress: Progress, *, at_once: bool = False) -> None:
         """Write progress at most once a second; a database that is away is no reason to stop."""
         if not at_once and time.monotonic() - self._shown_at < PROGRESS_EVERY_S:
             return
         self._shown_at = time.monotonic()
         with contextlib.suppress(DBAPIError), self.bench.database.write() as session:
             service.record_progress(session, self.turn, progress, now=clock.now())
+
+
+# --- in parts ---------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class PartOrder:
+    """What a worker needs to know to do a part. ``kind``: encode, check (a rendition) or compare (a span)."""
+
+    kind: str
+    number: int
+    source: str
+    probe: MediaProbe
+    plan: Plan
+    span: Span
+    files: dict[str, Path]
+    measure: bool = False
+
+
+class InParts:
+    """A long job's encoding and checking, spread over all workers."""
+
+    def __init__(self, execution: Execution, scene: Scene, plan: Plan) -> None:
+        self._execution = execution
+        self._scene = scene
+        self._plan = plan
+
+    def encode(self, spans: Sequence[Span]) -> Encoded:
+        """The spans by whoever is free; meanwhile the sound here."""
+        orders = [self._order("encode", number, span) for number, span in enumerate(spans)]
+        results = self._begin(orders)
+        sound = self._execution.step(
+            "sound", Sound, lambda: Sound(*produce.encode_sound(self._scene, self._plan))
+        )
+        watch = produce.watch_frames(self._plan, self._execution.show)
+        made = [self._execution.open(text, Pictures) for text in self._wait(results, watch)]
+        return produce.join_parts(made, sound.loudness, sound.files)
+
+    def check(self, renditions: Sequence[ProducedRendition], complaints: int) -> Checked:
+        """Every rendition decoded, sampled spans compared."""
+        files = {one.profile: one.path for one in renditions}
+        whole = Span(0, self._plan.frames)
+        decodes = [
+            self._order(
+                "check", number, whole, {one.profile: one.path}, measure=number == len(renditions) - 1
+            )
+            for number, one in enumerate(renditions)
+        ]
+        compares = [
+            self._order("compare", number, span, files)
+            for number, span in enumerate(sampled_spans(self._plan.frames))
+        ]
+        texts = self._wait(self._begin([*compares, *decodes]), no_frames)
+        worst: dict[str, float] = {}
+        for text in texts[: len(compares)]:
+            for profile, value in self._compared(text, complaints).items():
+                worst[profile] = min(worst.get(profile, value), value)
+        loudness = [self._execution.open(text, Measured).loudness for text in texts[len(compares) :]]
+        return Checked(
+            tuple(replace(one, xpsnr_db=round(worst[one.profile], 2)) for one in renditions), loudness[-1]
+        )
+
+    def _compared(self, text: str, complaints: int) -> dict[str, float]:
+        try:
+            return self._execution.open(text, dict[str, float])
+        except PartFailed as error:
+            if complaints:
+                raise MediaRefused(Reason.DAMAGED, self._scene.probe.name) from error
+            raise
+
+    def _order(
+        self,
+        kind: str,
+        number: int,
+        span: Span,
+        files: dict[str, Path] | None = None,
+        *,
+        measure: bool = False,
+    ) -> PartOrder:
+        path = self._execution.turn.path
+        return PartOrder(kind, number, path, self._scene.probe, self._plan, span, files or {}, measure)
+
+    def _begin(self, orders: Sequence[PartOrder]) -> dict[str, Result]:
+        execution = self._execution
+        return {
+            name: execution.durable.begin_part(execution.turn, name, pack(order, execution.job_folder))
+            for order in orders
+            for name in [f"{order.kind}-{order.number:05d}"]
+        }
+
+    def _wait(self, results: Mapping[str, Result], on_frames: OnFrames) -> list[str]:
+        """The parts' texts, in order, once all have ended. Raises Cancelled."""
+        execution = self._execution
+        while True:
+            if execution.is_cancelled():
+                raise Cancelled
+            with contextlib.suppress(DBAPIError), execution.bench.database.read() as session:
+                parts = service.parts_of(session, execution.turn.job_id, execution.turn.round)
+                on_frames(parts.frames_done, parts.fps)
+                if parts.ended.issuperset(results):
+                    return [result() for result in results.values()]
+            time.sleep(POLL_S)
+
+
+@dataclass(frozen=True)
+class Sound:
+    """The encoded sounds by bitrate, and what was measured before."""
+
+    loudness: Loudness | None
+    files: dict[int, Path]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The loudness of a checked rendition, where it was asked for."""
+
+    loudness: Loudness | None
+
+
+def run_part(bench: Bench, job_id: str, round_: int, name: str, order: str, executor_id: str) -> str:
+    """Do a part of a job. Returns what is kept of it, also when it was refused or failed."""
+
+    def begin() -> service.PartTurn | None:
+        with bench.database.write() as session:
+            return service.begin_part(session, job_id, round_, name, executor_id)
+
+    turn = patiently(begin)
+    if turn is None:
+        return _keep(_Kept(failed="over"))
+    if turn.attempt > MAX_PART_ATTEMPTS:
+        kept = _Kept(failed=f"{name} did not finish in {MAX_PART_ATTEMPTS} attempts")
+    else:
+        kept = _do_part(bench, turn, order)
+
+    def note_end() -> None:
+        with bench.database.write() as session:
+            service.record_part(session, turn, ended=True)
+
+    patiently(note_end)
+    return _keep(kept)
+
+
+def _keep(kept: _Kept) -> str:
+    return msgspec.json.encode(kept).decode()
+
+
+def _do_part(bench: Bench, turn: service.PartTurn, text: str) -> _Kept:
+    job_folder = bench.folder(turn.job_id)
+    folder = job_folder / f"{turn.name}-{turn.round}-{turn.attempt}"
+    try:
+        order = unpack(text, PartOrder, job_folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        isolate(bench.data / order.source, folder)
+        return _Kept(value=pack(_part(bench, turn, order, folder), job_folder))
+    except MediaRefused as refusal:
+        return _Kept(refused=refusal.reason_code, detail=refusal.detail)
+    except Exception as error:  # a part's broad catch: its job decides what follows
+        log.exception("job %s: part %s failed", turn.job_id, turn.name)
+        return _Kept(failed=f"{turn.name}: {error}"[:1000])
+
+
+def _part(bench: Bench, turn: service.PartTurn, order: PartOrder, folder: Path) -> object:
+    shown_at = 0.0
+
+    def is_cancelled() -> bool:
+        bench.is_stopping()
+        try:
+            with bench.database.read() as session:
+                return not service.holds_part(session, turn)
+        except DBAPIError:
+            return False
+
+    def on_frames(frames: int, fps: float) -> None:
+        nonlocal shown_at
+        if time.monotonic() - shown_at < PROGRESS_EVERY_S and frames < order.span.frames:
+            return
+        shown_at = time.monotonic()
+        with contextlib.suppress(DBAPIError), bench.database.write() as session:
+            service.record_part(session, turn, frames_done=frames, fps=fps)
+
+    scene = Scene(folder, order.probe, is_cancelled)
+    if order.kind == "encode":
+        return encode_pictures(scene, order.plan, order.span, part=order.number, on_frames=on_frames)
+    files = {profile: bring(path, folder) for profile, path in order.files.items()}
+    if order.kind == "compare":
+        return compare_span(scene, order.plan, files, order.span)
+    (file,) = files.values()
+    return Measured(check_decodes(scene, order.plan, file, measure=order.measure))
+
+
+def bring(path: Path, folder: Path) -> Path:
+    """A finished file of another execution, linked into this one's folder. Raises WorkLost."""
+    if path.parent == folder:
+        return path
+    here = folder / path.name
+    with contextlib.suppress(FileExistsError):
+        try:
+            os.link(path, here)
+        except FileNotFoundError as error:
+            raise WorkLost from error
+    return here
 
 
 def store_verified(store: Store, path: Path, sha256: str, length: int, root: str) -> None:
@@ -258,7 +492,7 @@ def store_verified(store: Store, path: Path, sha256: str, length: int, root: str
         raise OutputBroken(f"the store gave back another piece layer than {root}")
 
 
-def run_job(bench: Bench, job_id: str, workflow_id: str, executor_id: str, run_step: RunStep) -> str:
+def run_job(bench: Bench, job_id: str, workflow_id: str, executor_id: str, durable: Durable) -> str:
     """One execution of a job, to whatever end. Returns that end in a word, for the log.
 
     What ``bench.is_stopping`` raises passes through: the workflow stays pending and another worker resumes it.
@@ -274,7 +508,7 @@ def run_job(bench: Bench, job_id: str, workflow_id: str, executor_id: str, run_s
         return "over"
     log.info("job %s (%s): attempt %d", job_id, turn.filename, turn.attempt)
     try:
-        Execution(bench, turn, run_step).run()
+        Execution(bench, turn, durable).run()
     except MediaRefused as error:
         refusal = error
         end = _conclude(
@@ -283,8 +517,6 @@ def run_job(bench: Bench, job_id: str, workflow_id: str, executor_id: str, run_s
         log.info("job %s: %s", job_id, refusal.message_en)
     except Cancelled:
         end = "cancelled"
-    except WorkLost:
-        end = _conclude(bench, lambda session: service.again(session, turn, counts=False), "again")
     except (
         Exception
     ) as error:  # the job runner's broad catch: whatever failed is written down and tried again

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -21,9 +21,10 @@ from server.config import Config
 from server.db import Database, new_id
 from server.storage import open_store
 from server.transcode import service
-from server.transcode.ffmpeg import find_binaries
+from server.transcode.models import TranscodePart
 from server.transcode.service import JobView
 from server.transcode.states import JobState
+from tests.transcode.clips import ffmpeg
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -86,6 +87,30 @@ class Platform:
     def wait_for_encoding(self, asset_id: str, *, attempt: int = 1) -> JobView:
         return self.wait(asset_id, lambda job: job.step == "encode" and job.attempt == attempt)
 
+    def wait_for_workers(self, count: int) -> None:
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            with self.database.read() as session:
+                if service.count_alive(session) == count:
+                    return
+            time.sleep(0.1)
+        raise AssertionError("the workers did not start")
+
+    def wait_for_parts(
+        self, asset_id: str, until: Callable[[Sequence[TranscodePart]], bool]
+    ) -> Sequence[TranscodePart]:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            job = self.job(asset_id)
+            with self.database.read() as session:
+                parts = session.scalars(
+                    select(TranscodePart).where(TranscodePart.job_id == (job.id if job else new_id()))
+                ).all()
+            if until([part for part in parts if part.ended]):
+                return parts
+            time.sleep(0.05)
+        raise AssertionError(f"no such parts; now {self.job(asset_id)}")
+
     def recorded(self, asset_id: str) -> tuple[str, list[str], int]:
         with self.database.read() as session:
             state = session.get_one(Asset, asset_id).state
@@ -115,11 +140,8 @@ def platform(tmp_path: Path, database_url: str) -> Iterator[Platform]:
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clip with one small rendition that still takes a second or two to encode."""
     path = tmp_path_factory.mktemp("source") / "film.mp4"
-    binary = str(find_binaries().ffmpeg)
-    words = (
-        "-nostdin -v error -f lavfi -i mandelbrot=size=640x360:rate=25 -f lavfi -i sine=frequency=440 -t 16"
-    )
-    subprocess.run([binary, *words.split(), "-c:v", "libx264", "-preset", "ultrafast", str(path)], check=True)
+    ffmpeg("-f", "lavfi", "-i", "mandelbrot=size=640x360:rate=25", "-f", "lavfi", "-i", "sine=frequency=440", "-t",
+           "16", "-c:v", "libx264", "-preset", "ultrafast", path)  # fmt: skip
     return path
 
 
@@ -240,6 +262,27 @@ def test_a_file_that_kills_its_worker_fails_after_three_attempts(platform: Platf
     job = platform.wait_for_end(asset)
     assert (job.state, job.error_code) == (JobState.FAILED, "too_many_attempts")
     assert platform.recorded(asset)[0] == AssetState.FAILED
+
+
+def test_a_long_programme_is_spread_over_all_workers_and_outlives_one_of_them(
+    platform: Platform, tmp_path: Path
+) -> None:
+    film = tmp_path / "long.mp4"
+    ffmpeg("-f", "lavfi", "-i", "mandelbrot=size=480x270:rate=25", "-f", "lavfi", "-i", "sine=frequency=440", "-t",
+           "66", "-c:v", "libx264", "-preset", "ultrafast", film)  # fmt: skip
+    platform.start_worker()
+    platform.start_worker()
+    platform.wait_for_workers(2)
+    asset = platform.upload(film)
+    parts = platform.wait_for_parts(asset, lambda ended: len(ended) >= 2)
+    assert len({part.executor_id for part in parts}) == 2
+    platform.workers[0].kill()
+    platform.workers[0].wait()
+    done = platform.wait_for_end(asset)
+    assert done.state is JobState.DONE
+    assert platform.recorded(asset) == (AssetState.READY, ["360p"], 6)
+    with platform.database.read() as session:
+        assert session.scalars(select(Rendition.duration_ms)).one() == 66_000
 
 
 def somebody() -> object:
