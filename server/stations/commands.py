@@ -1,13 +1,22 @@
-"""``yuanbo station add|list|invite|revoke``: over the HTTP API, so that they work from anywhere."""
+"""``yuanbo station add|list|invite|revoke``: over the HTTP API, so that they work from anywhere; ``refill`` here."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
+from server import clock
 from server.client import add_arguments, from_args
+from server.config import load
+from server.db import Database
+from server.errors import UsageError
+from server.i18n import N_
+from server.identity import audit
+from server.stations import incarnation
 
 _STATIONS = "/api/v1/stations"
 
@@ -29,6 +38,11 @@ def register(subparsers: Any) -> None:
     invite.add_argument("station", metavar="ID")
     revoke = _verb(verbs, "revoke", _revoke, "停用终端 / stop trusting a terminal")
     revoke.add_argument("terminal", metavar="ID")
+    text = "数据库从备份恢复后：让各站点补报 / after a database restore: stations send again what it lacks"
+    refill = verbs.add_parser("refill", help=text, description=text)
+    refill.add_argument("--data", type=Path, help="data folder (YUANBO_DATA, else ./data)")
+    refill.add_argument("--json", action="store_true", help="print JSON")
+    refill.set_defaults(run=_refill)
 
 
 def _verb(verbs: Any, name: str, run: Any, text: str) -> argparse.ArgumentParser:
@@ -79,6 +93,28 @@ def _revoke(args: argparse.Namespace) -> int:
         _print_json(terminal)
     else:
         print(f"已停用 {terminal['id']}")
+    return 0
+
+
+def _refill(args: argparse.Namespace) -> int:
+    """Begin a new incarnation of a local installation's database."""
+    config = load(args.data)
+    if config.database_url.startswith("sqlite") and not (config.data / "yuanbo.sqlite").is_file():
+        raise UsageError(N_("%(data)s 里没有安装好的远播"), data=config.data)
+    with closing(Database(config.database_url)) as database, database.write() as session:
+        life = incarnation.renew(session)
+        audit.append(
+            session,
+            actor=None,
+            action="reports.refill",
+            subject="incarnation",
+            detail={"now": life},
+            now=clock.now(),
+        )
+    if args.json:
+        _print_json({"incarnation": life})
+    else:
+        print("已记下：各站点下次联系时补报数据库所缺的记录")
     return 0
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from flask import flash, redirect, render_template, request, url_for
+from flask_babel import gettext
 from werkzeug.wrappers import Response
 
 from server import clock
@@ -88,15 +89,30 @@ def invite(station_id: UUID) -> str:
     return _station_page(str(station_id), issued)
 
 
+@blueprint.post("/stations/<uuid:station_id>/terminals/<uuid:terminal_id>/revocation")
+@permit(Action.STATIONS_MANAGE)
+def revoke(station_id: UUID, terminal_id: UUID) -> Response:
+    """Stop trusting a stolen or scrapped device."""
+    try:
+        with writing() as session:
+            service.revoke_terminal(session, caller(), str(terminal_id), now=clock.now())
+        flash(gettext("终端已停用，它的上报不再接收"), "success")
+    except YuanboError as error:
+        flash(say(error), "error")
+    return redirect(url_for("stations.station", station_id=station_id))
+
+
 def _station_page(station_id: str, issued: service.Issued | None = None) -> str:
     with reading() as session:
         found = service.get_station(session, caller(), station_id)
         place = regions.full_name(session, found.region)
+        alarms = service.alarms(session, caller(), found.id)
     return render_template(
         "stations/station.html",
         station=found,
         place=place,
         issued=issued,
+        alarms=alarms,
         silent_before=clock.now() - SILENT_AFTER,
         can_manage=caller().can(Action.STATIONS_MANAGE, found.region),
     )

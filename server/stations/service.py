@@ -201,11 +201,17 @@ def revoke_terminal(session: Session, caller: Caller, terminal_id: str, *, now: 
     return terminal
 
 
-def alarms(session: Session, caller: Caller) -> Sequence[Invitation]:
-    """Invitations that a second key asked for, within the caller's regions."""
+def alarms(session: Session, caller: Caller, station_id: str | None = None) -> Sequence[Invitation]:
+    """Invitations that a second key asked for, the latest first: at one station, or in all the caller's regions."""
+    conditions = [
+        Invitation.alarm.is_not(None),
+        inside(Station.region, caller.scopes(Action.STATIONS_VIEW)),
+    ]
+    if station_id:
+        conditions.append(Station.id == station_id)
     return session.scalars(
         select(Invitation)
         .join(Station, Station.id == Invitation.station_id)
-        .where(Invitation.alarm.is_not(None), inside(Station.region, caller.scopes(Action.STATIONS_VIEW)))
+        .where(*conditions)
         .order_by(Invitation.used_at.desc())
     ).all()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from server.app import create_app
 from server.identity.rules import Role
-from tests.stations.office import add_person, add_regions, make_app, make_config
+from tests.stations.office import add_person, add_regions, make_config
 
 
 @pytest.fixture
@@ -20,8 +21,8 @@ def places(database):
 
 
 @pytest.fixture
-def web(places, config, monkeypatch):
-    return make_app(config, monkeypatch).test_client()
+def web(places, config):
+    return create_app(config).test_client()
 
 
 @pytest.fixture

@@ -5,9 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
-from flask import Flask
-
 from server.config import Config, load
 from server.db import Database
 from server.identity import service as identity
@@ -69,12 +66,3 @@ def make_config(folder: Path, database_url: str) -> Config:
     config.make_folders()
     (metadata_folder(config.read) / "1.root.json").write_bytes(ROOT)
     return config
-
-
-def make_app(config: Config, monkeypatch: pytest.MonkeyPatch) -> Flask:
-    """The application with the rooms these tests are about."""
-    from server import app as wiring
-
-    monkeypatch.setattr(wiring, "APIS", ("identity", "regions", "stations", "stats", "console"))
-    monkeypatch.setattr(wiring, "PAGES", ("identity",))
-    return wiring.create_app(config)

@@ -10,10 +10,12 @@ import pytest
 from werkzeug.serving import make_server
 
 from protocol.enrolment import read_code
+from server.app import create_app
 from server.client import ApiError
+from server.errors import UsageError
 from server.identity.rules import Role
-from server.stations import commands
-from tests.stations.office import VILLAGE, add_person, add_regions, make_app, make_config
+from server.stations import commands, incarnation
+from tests.stations.office import VILLAGE, add_person, add_regions, make_config
 
 
 @pytest.fixture
@@ -21,12 +23,14 @@ def station(database, tmp_path, database_url, monkeypatch, capsys):
     """Run ``yuanbo station`` words as the county office of 正定; its output."""
     add_regions(database)
     token = add_person(database, Role.COUNTY_OFFICE, "130123")["Authorization"].removeprefix("Bearer ")
-    app = make_app(make_config(tmp_path / "data", database_url), monkeypatch)
+    app = create_app(make_config(tmp_path / "data", database_url))
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = Thread(target=server.serve_forever)
     thread.start()
     monkeypatch.setenv("YUANBO_SERVER", f"http://127.0.0.1:{server.port}")
     monkeypatch.setenv("YUANBO_TOKEN", token)
+    monkeypatch.setenv("YUANBO_DATABASE_URL", database_url)
+    (tmp_path / "data" / "yuanbo.sqlite").touch()
     parser = argparse.ArgumentParser()
     commands.register(parser.add_subparsers())
 
@@ -62,3 +66,21 @@ def test_another_regions_village_is_refused_in_words(station):
         station("add", "--region", "130726100201", "--name", "前堡村站点")
     assert refusal.value.status == 403
     assert station("list", "--json") == json.dumps({"items": []}, indent=2) + "\n"
+
+
+def test_after_a_restore_a_new_incarnation_begins(station, database, tmp_path):
+    with database.write() as session:
+        before = incarnation.current(session)
+    answer = json.loads(station("refill", "--data", str(tmp_path / "data"), "--json"))
+    with database.write() as session:
+        assert incarnation.current(session) == answer["incarnation"] != before
+
+
+def test_where_nothing_is_installed_nothing_is_made(tmp_path, monkeypatch):
+    monkeypatch.delenv("YUANBO_DATABASE_URL", raising=False)
+    parser = argparse.ArgumentParser()
+    commands.register(parser.add_subparsers())
+    args = parser.parse_args(["station", "refill", "--data", str(tmp_path / "none")])
+    with pytest.raises(UsageError):
+        args.run(args)
+    assert not (tmp_path / "none").exists()

@@ -11,10 +11,11 @@ from sqlalchemy.exc import OperationalError
 from protocol import batch as wire
 from protocol.times import SHANGHAI
 from server import clock
+from server.app import create_app
 from server.identity.rules import Role
 from server.receiptkey import receipt_public
 from server.stats import api, ingest
-from tests.stations.office import add_person, make_app, make_config
+from tests.stations.office import add_person, make_config
 from tests.stats.simulator import Device, World, make_viewing
 
 BATCHES = "/api/v1/batches"
@@ -28,8 +29,8 @@ def config(tmp_path, database_url):
 
 
 @pytest.fixture
-def web(province, config, monkeypatch):
-    return make_app(config, monkeypatch).test_client()
+def web(province, config):
+    return create_app(config).test_client()
 
 
 @pytest.fixture
