@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from client_agent.errors import AgentError, AnswerTooLong, NoSpace, StorageFailed, Withheld
+from client_agent.errors import AgentError, AnswerTooLong, NoSpace, StorageFailed, Unreachable, Withheld
 from client_agent.fetch import Answer, Http, join
 from client_agent.planner import Wanted
 from client_agent.sources import Blame, Sources
@@ -74,8 +74,8 @@ class Downloader:
             except (AgentError, BadPieces) as error:
                 log.warning("%s (%s): %s", item.title, item.what, error)
                 summary.failed[item.sha256] = str(error)
-                if isinstance(error, StorageFailed):
-                    break
+                if isinstance(error, (StorageFailed, Unreachable)):
+                    break  # neither disk nor line will do better with the next file
         if summary.bytes >= PIECE_LENGTH and self._seconds > 0:
             summary.bps = int(summary.bytes * 8 / self._seconds)
         return summary
@@ -135,9 +135,14 @@ class Downloader:
         return received
 
     def _ask(self, path: str, length: int, span: tuple[int, int] | None, take: Callable[[Answer], _T]) -> _T:
-        """Ask source after source, a few rounds with full jitter between, until ``take`` accepts an answer."""
+        """Ask source after source, a few rounds with full jitter between, until ``take`` accepts an answer.
+
+        Raises Withheld (somebody answered, nobody had it right), Unreachable (nobody answered), NoSpace, StorageFailed.
+        """
         headers = {"Range": f"bytes={span[0]}-{span[1] - 1}"} if span else None
+        answered = False
         for attempt in range(ROUNDS):
+            worth_asking_again = False
             if attempt:
                 self._sleep(random.uniform(0, BACKOFF_S * 2**attempt))  # noqa: S311 - jitter, not a secret
             for source in self._sources.order():
@@ -145,22 +150,30 @@ class Downloader:
                     answer = self._http.get(
                         join(source, path), max_bytes=length, deadline_s=PIECE_DEADLINE_S, headers=headers
                     )
+                    answered = True
                     if answer.status in _HTTP_ABSENT:
                         log.info("source %s has no %s", source, path)
                         continue
+                    worth_asking_again = True
                     if answer.status >= 500 or 300 <= answer.status < 400:
                         self._sources.blame(source, Blame.UNREACHABLE, f"HTTP {answer.status}")
                         continue
                     taken = take(answer)
                 except (BadPieces, AnswerTooLong) as error:
+                    answered = worth_asking_again = True
                     self._sources.blame(source, Blame.WRONG_BYTES, f"{path}: {error}")
                 except (NoSpace, StorageFailed):
                     raise
                 except AgentError as error:
+                    worth_asking_again = True
                     self._sources.blame(source, Blame.UNREACHABLE, str(error))
                 else:
                     self._sources.praise(source)
                     return taken
+            if not worth_asking_again:
+                break
+        if not answered:
+            raise Unreachable
         raise Withheld(f"{Withheld.__doc__}: {path[:20]}")
 
 

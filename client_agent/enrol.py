@@ -17,7 +17,7 @@ import msgspec
 from client_agent.clock import Clock
 from client_agent.config import AgentPaths
 from client_agent.database import Database
-from client_agent.errors import AlreadyEnrolled, BadAnswer, EnrolmentRefused, ForgedAnswer
+from client_agent.errors import AlreadyEnrolled, BadAnswer, EnrolmentRefused, ForgedAnswer, Unreachable
 from client_agent.fetch import Http, join
 from protocol import keys
 from protocol.enrolment import (
@@ -97,6 +97,10 @@ def _exchange(server_url: str, code: Code, private: bytes, nonce: str) -> Enrolm
         )
     finally:
         http.close()
+    if answer.status >= 500:
+        raise Unreachable(
+            f"平台暂时无法处理，请稍后用同一注册码再试 / the province cannot answer now ({answer.status})"
+        )
     if answer.status not in (200, 201):
         raise EnrolmentRefused(_words_of_refusal(answer.status, answer.body))
     return _verified_body(answer.body, secret, public, nonce)

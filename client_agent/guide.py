@@ -11,7 +11,7 @@ import hashlib
 import logging
 import threading
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ from protocol.documents import (
 from protocol.errors import MalformedDocument
 from protocol.merge import ListedItem, Listing, Source, merge
 from protocol.regions import lineage, within
-from protocol.times import day_of_ms, text_to_ms
+from protocol.times import day_bounds_ms, day_of_ms, text_to_ms
 
 log = logging.getLogger(__name__)
 CACHED_LISTINGS = 3
@@ -365,7 +365,7 @@ class Guide:
             return OnAir(channel, None, None, 0, now_ms + 60_000, Refusal.NO_SCHEDULE, ())
         item = indexed.listing.items[index]
         starts, ends = item.starts_ms, item.ends_ms
-        following = tuple(indexed.listing.items[index + 1 : index + 1 + NEXT_ITEMS])
+        following = self._following(now_ms, channel, index)
         if state is ClockState.UNCERTAIN:
             return OnAir(channel, item, None, 0, ends, Refusal.CLOCK, following)
         refusal, play = self._play_item(item, now_ms)
@@ -375,6 +375,17 @@ class Guide:
             )
         play, offset, ends = self._filler(item, channel or "", now_ms)
         return OnAir(channel, item, play, offset, ends, refusal, following)
+
+    def _following(self, now_ms: int, channel: str | None, index: int) -> tuple[ListedItem, ...]:
+        """The items after one of the day, over midnight if need be."""
+        today = day_of_ms(now_ms)
+        following = self._indexed(today, channel).listing.items[index + 1 : index + 1 + NEXT_ITEMS]
+        if len(following) < NEXT_ITEMS:
+            _, midnight_ms = day_bounds_ms(today)
+            tomorrow = self._indexed(today + timedelta(days=1), channel)
+            first = bisect_left(tomorrow.starts, midnight_ms)
+            following = following + tomorrow.listing.items[first : first + NEXT_ITEMS - len(following)]
+        return tuple(following)
 
     def _play_item(self, item: ListedItem, now_ms: int) -> tuple[Refusal | None, Playable | None]:
         if item.release is None:
@@ -510,6 +521,7 @@ def load_document(database: Database, target: str, kind: type[_D]) -> _D | None:
         log.error(
             "%s: stored bytes are not those that were verified; left out until the next refresh", target
         )
+        database.set_setting("timestamp_done", "")  # the next look fetches it again
         return None
     try:
         return decode(data, kind)

@@ -87,7 +87,7 @@ def plan(
     line = _Line(now_ms, line_bps or ASSUMED_BPS, holdings.free_bytes, holdings.evictable_bytes)
     wanted: list[Wanted] = []
     asked: set[str] = set()
-    for release, air_ms, required in _in_order(airings, library, now_ms):
+    for release, air_ms, required in _in_order(airings, library, manifest, line):
         known = manifest(release)
         if known is None:
             continue
@@ -100,14 +100,27 @@ def plan(
 
 
 def _in_order(
-    airings: Sequence[Airing], library: Sequence[str], now_ms: int
+    airings: Sequence[Airing],
+    library: Sequence[str],
+    manifest: Callable[[str], ReleaseManifest | None],
+    line: _Line,
 ) -> list[tuple[str, int | None, bool]]:
+    """(release, air time, required): by air time, then the library. What is on air now and cannot arrive before it
+    ends must not delay what comes tonight."""
     ordered = sorted(
-        (a for a in airings if a.ends_ms > now_ms), key=lambda a: (a.starts_ms, not a.required, a.release)
+        (a for a in airings if a.ends_ms > line.now_ms),
+        key=lambda a: (_is_too_late(a, manifest(a.release), line), a.starts_ms, not a.required, a.release),
     )
     airing = {a.release for a in ordered}
     later: list[tuple[str, int | None, bool]] = [(r, None, False) for r in library if r not in airing]
     return [*((a.release, a.starts_ms, a.required) for a in ordered), *later]
+
+
+def _is_too_late(airing: Airing, manifest: ReleaseManifest | None, line: _Line) -> bool:
+    if airing.starts_ms > line.now_ms or airing.required or airing.filler or manifest is None:
+        return False
+    smallest = min((rendition.length for rendition in manifest.renditions), default=0)
+    return not line.arrives_by(smallest, airing.ends_ms)
 
 
 def _files_of(

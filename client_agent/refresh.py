@@ -256,6 +256,7 @@ class _Pass:
                 self._commit_floors(view)
                 for document in batch:
                     self._keep(document)
+                self._bump_if_changed()
 
     def _drop_manifests(self, wanted: set[str]) -> None:
         for (target,) in self._database.rows("SELECT target FROM documents WHERE target LIKE 'release/%'"):

@@ -333,7 +333,10 @@ class Store:
         self._database.execute("UPDATE files SET watched_ms = ? WHERE sha256 = ?", (at_ms, sha256))
 
     def make_room(self, wanted_bytes: int, keep: Collection[str]) -> bool:
-        """Evict, longest-watched-ago first, until ``wanted_bytes`` fit; never what is in ``keep``."""
+        """Evict, longest-watched-ago first, until ``wanted_bytes`` fit; never what is in ``keep``. Where all of that
+        would not be enough, nothing is evicted."""
+        if wanted_bytes > self.free_space() + self.holdings(keep)[2]:
+            return False
         for sha256 in self._eviction_order(keep):
             if wanted_bytes <= self.free_space():
                 break

@@ -114,6 +114,7 @@ class Syncer:
         self._http = agent.http()
         self._ca_pem = agent.identity.ca_pem
         self._frozen = False
+        self._failed_files: set[str] = set()
         self._failed_digest = ""
         self._failures = 0
         self._not_before = 0.0
@@ -239,8 +240,10 @@ class Syncer:
     def download(
         self, wanted: list[Wanted], keep: set[str], stop: Callable[[], bool] = lambda: False
     ) -> DownloadSummary:
-        """Fetch what is wanted until done or asked to stop."""
-        done = Downloader(self._agent.store, self._http, self._sources()).fetch(wanted, keep, stop)
+        """Fetch what is wanted until done or asked to stop; what failed last time is asked for last."""
+        ordered = sorted(wanted, key=lambda item: item.sha256 in self._failed_files)
+        done = Downloader(self._agent.store, self._http, self._sources()).fetch(ordered, keep, stop)
+        self._failed_files = set(done.failed) | (self._failed_files if done.stopped else set())
         if done.bps:
             before = int(self._agent.database.setting("line_bps", "0"))
             smoothed = done.bps if not before else (3 * before + done.bps) // 4

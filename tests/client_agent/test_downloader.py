@@ -135,6 +135,19 @@ def test_one_file_that_nobody_has_does_not_hold_up_the_others(fetching):
     assert fetching.stored() == DATA
 
 
+def test_a_dead_line_ends_the_pass_at_the_first_file(fetching):
+    other = Wanted("cd" * 32, 10, "ef" * 32, "r2", "另一个", VIDEO, NOON_MS, False)
+    summary = fetching.fetch("http://127.0.0.1:9", wanted=(WANTED, other))
+    assert list(summary.failed) == [WANTED.sha256]
+
+
+def test_what_nobody_has_is_not_asked_for_again_and_again(fetching):
+    missing = Wanted("cd" * 32, 10, "ef" * 32, "r2", "没有", VIDEO, NOON_MS, False)
+    source = fetching.source()
+    fetching.fetch(source, wanted=(missing,))
+    assert source.paths() == [f"/p/{missing.pieces_root}"]
+
+
 def test_a_dead_source_is_passed_over(fetching):
     summary = fetching.fetch("http://127.0.0.1:9", fetching.source())
     assert summary.failed == {}

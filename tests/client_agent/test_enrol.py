@@ -126,7 +126,7 @@ def test_the_key_is_readable_by_its_owner_only(tmp_path, office, desk):
 def test_a_lost_answer_is_asked_for_again_with_the_same_key(tmp_path, office, desk):
     paths = AgentPaths(tmp_path / "agent")
     office.lose_next_answer = True
-    with pytest.raises(EnrolmentRefused, match="502"):
+    with pytest.raises(Unreachable, match="502"):
         enrol(desk.url, str(office.code), paths)
     enrol(desk.url, str(office.code), paths)
     first, second = office.requests

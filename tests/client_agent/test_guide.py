@@ -39,6 +39,15 @@ def test_the_film_is_on_at_its_offset_and_what_follows_is_known(evening, termina
     assert on_air.next_items[0].starts_ms == EVENING_MS + 600_000
 
 
+def test_what_follows_goes_on_over_midnight(evening, terminal):
+    before_midnight = NOON_MS + 12 * HOUR_MS - 10_000
+    following = terminal.guide.on_air(before_midnight).next_items
+    assert len(following) == 4
+    starts = [item.starts_ms for item in following]
+    assert starts == sorted(starts)
+    assert starts[0] == NOON_MS + 12 * HOUR_MS
+
+
 def test_at_any_hour_something_plays(evening, terminal):
     _, fillers = evening
     titles = {f.manifest.title for f in fillers}

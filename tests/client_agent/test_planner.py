@@ -100,6 +100,15 @@ def test_what_airs_earlier_takes_its_share_of_the_line():
     assert order == [("a", "720p"), ("b", "576p")]
 
 
+def test_an_optional_item_that_is_over_before_it_arrives_does_not_delay_the_evening():
+    films = {title: film(title) for title in "ab"}
+    now_on, tonight = airing("a", -8), airing("b", 60)
+    assert planned([now_on, tonight], films, line_bps=1_000_000)[0][0] == "b"
+    assert planned([now_on, tonight], films, line_bps=100_000_000)[0][0] == "a"
+    must = airing("a", -8, required=True)
+    assert planned([must, tonight], films, line_bps=1_000_000)[0][0] == "a"
+
+
 def test_what_is_complete_is_not_wanted_again_and_what_is_begun_is_finished():
     films = {"a": film("a")}
     have = Holdings(complete={name("a360p")}, begun=set(), free_bytes=10**12)

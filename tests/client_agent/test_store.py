@@ -207,7 +207,7 @@ def test_what_was_watched_longest_ago_goes_first_and_what_is_to_air_never(shelf)
     assert shelf.store.make_room(1_500, keep={names[1]})
     assert [shelf.store.has(name) for name in names] == [True, True, False, False]
     assert not shelf.store.make_room(10 * GIB, keep={names[1]})
-    assert [shelf.store.has(name) for name in names] == [False, True, False, False]
+    assert [shelf.store.has(name) for name in names] == [True, True, False, False], "in vain nothing goes"
 
 
 def test_a_failed_sync_discards_the_file(shelf, monkeypatch):
