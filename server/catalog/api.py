@@ -15,7 +15,7 @@ from server import clock
 from server.catalog import service, uploads, views
 from server.catalog.models import Stage, Upload
 from server.catalog.service import Changes, Filters, NewProgramme, Rights
-from server.errors import Invalid
+from server.errors import Invalid, YuanboError
 from server.i18n import N_
 from server.identity.rules import Action
 from server.web import Problem, caller, config, database, moment, permit, reading, spec, writing
@@ -133,13 +133,24 @@ def get_upload(upload_id: str) -> Any:
 def put_part(upload_id: str, number: int) -> Any:
     """The raw bytes of one part; sending it again replaces it. The ETag is the part's SHA-256."""
     who = caller()
-    with writing() as session:
-        span = uploads.begin_part(session, who, _folder(), upload_id, number)
-    etag = uploads.write_part(span, request.stream.read)
-    with writing() as session:
-        part = uploads.record_part(session, who, span, etag)
+    try:
+        with writing() as session:
+            span = uploads.begin_part(session, who, _folder(), upload_id, number)
+        etag = uploads.write_part(span, request.stream.read)
+        with writing() as session:
+            part = uploads.record_part(session, who, span, etag)
+    except YuanboError:
+        _let_finish()
+        raise
     view = views.PartView(number=part.number, size=part.size, etag=part.etag)
     return view, 200, {"ETag": f'"{etag}"'}
+
+
+def _let_finish() -> None:
+    """Read on for a while: a sender whose line is closed while he still sends never hears why."""
+    left = uploads.HEARD_OUT
+    while left > 0 and (chunk := request.stream.read(uploads.CHUNK)):
+        left -= len(chunk)
 
 
 @blueprint.post("/api/v1/uploads/<upload_id>/complete")

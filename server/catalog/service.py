@@ -42,6 +42,7 @@ MAX_SUMMARY = 5_000
 MAX_COMMENT = 2_000
 LAST_NUMBER = 9_999
 """Programme numbers are typed on a remote control: 1–9999."""
+_SUBJECT = "edition:"
 PAGE = 50
 MAX_PAGE = 200
 
@@ -539,26 +540,34 @@ def moves_on_programme(caller: Caller, programme: Programme) -> list[str]:
 
 def why_not_decide(session: Session, caller: Caller, edition: Edition, stage: Stage) -> review.Bar | None:
     """Why the caller may not hold this stage of the edition (role and region aside), or None."""
-    earlier = [
-        review.Decision(Stage(row.stage), row.reviewer_id, row.approved)
-        for row in reviews_of(session, [edition.id])
-    ]
-    return review.why_not_decide(
-        state=EditionState(edition.state),
-        stage=stage,
-        person=caller.id,
-        authors=_authors(session, edition),
-        earlier=earlier,
-    )
+    return _bars(session, caller, [edition], stage)[edition.id]
 
 
-def _authors(session: Session, edition: Edition) -> frozenset[str]:
-    submitters = session.scalars(
-        select(AuditEntry.actor_id).where(
-            AuditEntry.subject == subject_of(edition), AuditEntry.action == review.SUBMITTED
+def _bars(
+    session: Session, caller: Caller, editions: Sequence[Edition], stage: Stage
+) -> dict[str, review.Bar | None]:
+    """The same for many editions with two queries, by edition."""
+    authors = {edition.id: {edition.contributor_id} for edition in editions}
+    for subject, submitter in session.execute(
+        select(AuditEntry.subject, AuditEntry.actor_id).where(
+            AuditEntry.subject.in_([subject_of(edition) for edition in editions]),
+            AuditEntry.action == review.SUBMITTED,
         )
-    )
-    return frozenset({edition.contributor_id, *(person for person in submitters if person)})
+    ):
+        authors[subject.removeprefix(_SUBJECT)].add(submitter or "")
+    earlier: dict[str, list[review.Decision]] = {edition.id: [] for edition in editions}
+    for row in reviews_of(session, earlier):
+        earlier[row.edition_id].append(review.Decision(Stage(row.stage), row.reviewer_id, row.approved))
+    return {
+        edition.id: review.why_not_decide(
+            state=EditionState(edition.state),
+            stage=stage,
+            person=caller.id,
+            authors=authors[edition.id],
+            earlier=earlier[edition.id],
+        )
+        for edition in editions
+    }
 
 
 def _why_not_now(edition: Edition, stage: Stage, approve: bool, comment: str) -> review.Bar | None:
@@ -610,7 +619,7 @@ def smallest_free_number(session: Session) -> int | None:
 
 def subject_of(edition: Edition) -> str:
     """How the audit chain names an edition."""
-    return f"edition:{edition.id}"
+    return f"{_SUBJECT}{edition.id}"
 
 
 def _bound(edition: Edition) -> dict[str, Any]:
@@ -628,7 +637,7 @@ def proven_release(session: Session, edition_id: str) -> review.ProvenRelease | 
     return review.proven_release(
         [
             review.Link(entry.seq, entry.actor_id, entry.action, entry.detail)
-            for entry in audit.entries_of(session, f"edition:{edition_id}")
+            for entry in audit.entries_of(session, f"{_SUBJECT}{edition_id}")
         ]
     )
 
@@ -677,7 +686,8 @@ def _to_review(session: Session, caller: Caller, stage: Stage, limit: int) -> li
         ],
         limit,
     )
-    return [edition for edition in waiting if why_not_decide(session, caller, edition, stage) is None]
+    bars = _bars(session, caller, waiting, stage)
+    return [edition for edition in waiting if bars[edition.id] is None]
 
 
 def _waiting(session: Session, conditions: list[ColumnElement[bool]], limit: int) -> list[Edition]:

@@ -42,6 +42,8 @@ MAX_PARTS = 10_000
 MAX_SIZE = 64 * 1024 * MIB
 MAX_OPEN = 200
 """Uploads one person may have open at once."""
+HEARD_OUT = 64 * MIB
+"""How much of a refused part is still read, so that its sender hears the answer."""
 KEPT_FREE = 0.05
 """Share of the disk that an upload may not eat into."""
 ABANDONED_AFTER = timedelta(days=7)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -161,6 +162,10 @@ def caller_of(account: Account) -> Caller:
 
 
 # --- passwords --------------------------------------------------------------------------------------------------------
+_HASHING = threading.BoundedSemaphore(2)
+"""One password takes 64 MiB to check: a crowd of guesses waits its turn instead of taking the machine's memory."""
+
+
 @cache
 def _hasher() -> PasswordHasher:
     return PasswordHasher()
@@ -179,7 +184,8 @@ def hash_password(password: str) -> str:
 def password_fits(password_hash: str | None, password: str) -> bool:
     """Whether the password is the hash's; None (nobody) takes as long and never fits."""
     try:
-        _hasher().verify(password_hash or _nobody_hash(), password)
+        with _HASHING:
+            _hasher().verify(password_hash or _nobody_hash(), password)
     except (VerificationError, InvalidHashError):
         return False
     return password_hash is not None
