@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -145,13 +146,19 @@ def digest(record: Record) -> str:
 
     Over the content without what equals its default, so that a field added to the protocol later changes no digest.
     """
-    content = {"kind": type(record).__struct_config__.tag}
-    for field in msgspec.structs.fields(record):
-        value = getattr(record, field.name)
-        if field.required or value != _default(field):
-            content[field.name] = value
+    content: dict[str, Any] = {"kind": type(record).__struct_config__.tag}
+    for name, default in _fields(type(record)):
+        value = getattr(record, name)
+        if value != default:
+            content[name] = value
     return hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()[:32]
 
 
+@cache
+def _fields(kind: type[Record]) -> tuple[tuple[str, Any], ...]:
+    """Names and defaults; a required field's default equals nothing."""
+    return tuple((field.name, _default(field)) for field in msgspec.structs.fields(kind))
+
+
 def _default(field: msgspec.structs.FieldInfo) -> Any:
-    return field.default_factory() if field.default is msgspec.NODEFAULT else field.default
+    return field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()

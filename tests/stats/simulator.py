@@ -121,7 +121,7 @@ class Device:
             prev_hash=epoch.head,
             sha256=hashlib.sha256(packed).hexdigest(),
             boot="boot-1",
-            mono_ms=self.world.now_ms - START_MS,
+            mono_ms=max(0, self.world.now_ms - START_MS),
             wall=ms_to_text(self.world.now_ms),
             clock_state=self.clock,
             incarnation_seen=self.disk.incarnation,

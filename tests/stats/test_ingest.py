@@ -402,6 +402,62 @@ def test_an_old_batch_forwarded_again_makes_no_dead_station_look_alive(province,
     assert after.last_seen_at == before.last_seen_at
 
 
+# --- copies ---------------------------------------------------------------------------------------------------------
+def terminal_of(province) -> Terminal:
+    (terminal,) = province.rows(Terminal)
+    return terminal
+
+
+def test_a_stick_of_the_old_disk_that_arrives_late_makes_no_dispute(province, device):
+    device.write(5)
+    province.receipt(device.cut(device.epoch, [1, 2, 3, 4, 5]))
+    copy = device.disk.copied()
+    device.write(5)
+    on_a_stick = device.cut(device.epoch, [6, 7, 8, 9, 10])
+    restored = Device(province.world, device.terminal, device.private, copy)
+    restored.write(3)
+    province.receipt(restored.cut(restored.epoch, [1, 2, 3]))
+    assert terminal_of(province).copied_at is None, "nothing shows yet what the old disk wrote after the copy"
+
+    province.receipt(on_a_stick)
+    assert terminal_of(province).copied_at is not None
+    assert terminal_of(province).disputed_at is None
+    assert len(province.tokens()) == 13
+
+
+def test_two_devices_are_found_out_though_each_reports_only_at_the_end(province, device):
+    device.write(5)
+    province.receipt(device.cut(device.epoch, [1, 2, 3, 4, 5]))
+    clone = Device(province.world, device.terminal, device.private, device.disk.copied())
+    for _ in range(3):
+        device.write()
+        clone.write()
+    province.receipt(clone.cut(clone.epoch, [1, 2, 3]))
+    province.receipt(device.cut(device.epoch, [6, 7, 8]))
+    assert terminal_of(province).disputed_at is not None
+    assert {row.epoch: row.disputed_after for row in province.rows(ReportEpoch)} == {
+        device.epoch: 5,
+        clone.epoch: 0,
+    }
+
+
+def test_a_clock_that_guesses_is_not_believed_about_copies(province, device):
+    device.write(2)
+    province.receipt(device.cut(device.epoch, [1, 2]))
+    copy = device.disk.copied()
+    device.write(2)
+    province.receipt(device.cut(device.epoch, [3, 4]))
+    restored = Device(province.world, device.terminal, device.private, copy)
+    restored.clock = ClockState.UNCERTAIN
+    province.world.now_ms -= 10 * 86_400_000  # its battery is dead: it writes old times
+    restored.write(2)
+    data = restored.cut(restored.epoch, [1, 2])
+    province.world.now_ms += 11 * 86_400_000
+    province.receipt(data)
+    assert terminal_of(province).copied_at is not None
+    assert terminal_of(province).disputed_at is None
+
+
 # --- many at once -----------------------------------------------------------------------------------------------------
 def test_the_same_batches_from_all_sides_at_once_count_once(province, device):
     device.write(24)
