@@ -60,6 +60,7 @@ class Province:
     ready: dict[str, Any] = field(default_factory=dict)
 
     def start(self) -> None:
+        (self.data / "ready.json").unlink(missing_ok=True)  # one left by a kill says nothing about this run
         log = (self.data.parent / "up.log").open("ab")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "server.cli", "up", "--data", str(self.data), "--port", str(self.port), *self.arguments],
