@@ -36,7 +36,7 @@ def create_app(config: Config | None = None) -> Flask:
         BABEL_DEFAULT_LOCALE="zh_CN",
         BABEL_DEFAULT_TIMEZONE="Asia/Shanghai",
     )
-    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.json.ensure_ascii = False
     app.extensions["yuanbo.config"] = config
     app.extensions["yuanbo.database"] = Database(config.database_url)
     app.extensions["yuanbo.store"] = open_store(config)

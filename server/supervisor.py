@@ -37,14 +37,14 @@ class Child:
     argv: Sequence[str]
     env: Mapping[str, str]
     log: Path
-    process: subprocess.Popen[bytes] | None = None
+    started: subprocess.Popen[bytes] | None = None
     pause_s: float = FIRST_PAUSE_S
     not_before: float = 0.0
     restarts: int = field(default=0)
 
     def start(self) -> None:
         with self.log.open("ab") as output:
-            self.process = subprocess.Popen(
+            self.started = subprocess.Popen(
                 self.argv,
                 env=dict(self.env),
                 stdin=subprocess.DEVNULL,
@@ -55,8 +55,14 @@ class Child:
             )
 
     @property
+    def process(self) -> subprocess.Popen[bytes]:
+        """The process last started."""
+        assert self.started is not None, f"{self.name} was never started"
+        return self.started
+
+    @property
     def alive(self) -> bool:
-        return self.process is not None and self.process.poll() is None
+        return self.started is not None and self.started.poll() is None
 
 
 class Supervisor:

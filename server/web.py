@@ -41,6 +41,8 @@ log = logging.getLogger(__name__)
 
 API_PREFIX = "/api/v1"
 LOCALES = ("zh_CN", "en")
+OTHER_LANGUAGE = {"zh_CN": ("en", "English"), "en": ("zh_CN", "中文")}
+"""From each language to the other: its code, and its name as its readers write it."""
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob: {read}; "
     "font-src 'self'; connect-src 'self' {read}; media-src 'self' blob: {read}; worker-src 'self' blob:; "

@@ -45,7 +45,6 @@ def _tag(spec: Mapping[str, Any]) -> str:
 
 
 def _operation(document: Mapping[str, Any], path: str, method: str, spec: Mapping[str, Any]) -> Operation:
-    content = spec.get("requestBody", {}).get("content", {})
     return Operation(
         method=method.upper(),
         path=path,
@@ -54,17 +53,18 @@ def _operation(document: Mapping[str, Any], path: str, method: str, spec: Mappin
         parameters=[
             (p["name"], p.get("in", ""), bool(p.get("required"))) for p in spec.get("parameters", [])
         ],
-        body=_schema(document, next(iter(content.values()), {}).get("schema")),
+        body=_content_schema(document, spec.get("requestBody", {})),
         answers=[
-            (status, answer.get("description", ""), _answer_schema(document, answer))
+            (status, answer.get("description", ""), _content_schema(document, answer))
             for status, answer in spec.get("responses", {}).items()
         ],
     )
 
 
-def _answer_schema(document: Mapping[str, Any], answer: Mapping[str, Any]) -> str | None:
-    content = answer.get("content", {})
-    return _schema(document, next(iter(content.values()), {}).get("schema"))
+def _content_schema(document: Mapping[str, Any], holder: Mapping[str, Any]) -> str | None:
+    """The schema of a request's or an answer's first content type."""
+    media: Mapping[str, Any] = next(iter(holder.get("content", {}).values()), {})
+    return _schema(document, media.get("schema"))
 
 
 def _schema(document: Mapping[str, Any], schema: Mapping[str, Any] | None) -> str | None:

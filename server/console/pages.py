@@ -34,15 +34,25 @@ def frame() -> dict[str, Any]:
     """What layout.html needs on every page."""
     who = caller_or_none()
     english = web.is_english()
+    other = web.OTHER_LANGUAGE["en" if english else "zh_CN"]
     read_url = web.config().read_urls[0]
     if who is None:
-        return {"who": None, "english": english, "navigation": [], "who_grants": [], "read_url": read_url}
+        return {
+            "who": None,
+            "english": english,
+            "other_language": other,
+            "navigation": [],
+            "who_grants": [],
+            "read_url": read_url,
+        }
     with reading() as session:
         names = regions.names(session, {region for _, region in who.grants})
     return {
         "who": who,
         "read_url": read_url,
         "english": english,
+        "other_language": other,
+        "may_upload": who.can(Action.CATALOG_UPLOAD),
         "navigation": [
             {
                 "url": url_for(entry.endpoint),

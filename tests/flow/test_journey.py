@@ -151,7 +151,8 @@ def test_the_bytes_played_at_the_station_are_the_bytes_signed_at_the_province(
 
     agent = tmp_path / "agent"
     enrol(province, agent)
-    run_command("client_agent", "sync", "--data", str(agent), "--json").json
+    synced = run_command("client_agent", "sync", "--data", str(agent), "--json")
+    assert synced.status == 0, synced.err
     status = run_command("client_agent", "status", "--data", str(agent), "--json").json
     assert status["ready"] is True, status
 

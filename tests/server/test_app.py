@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,10 +19,10 @@ OPEN_TO_ALL = {
 
 
 @pytest.fixture
-def app(tmp_path: Path, sqlite_url: str) -> Iterator[Flask]:
+def app(tmp_path: Path, sqlite_url: str) -> Flask:
     config = load(tmp_path / "data", {"YUANBO_DATABASE_URL": sqlite_url})
     config.make_folders()
-    yield create_app(config)
+    return create_app(config)
 
 
 @pytest.fixture
@@ -33,7 +32,9 @@ def client(app: Flask) -> FlaskClient:
 
 def views(app: Flask) -> list[tuple[str, str]]:
     return [
-        (rule.rule, rule.endpoint) for rule in app.url_map.iter_rules() if not rule.endpoint.endswith("static")
+        (rule.rule, rule.endpoint)
+        for rule in app.url_map.iter_rules()
+        if not rule.endpoint.endswith("static")
     ]
 
 
@@ -78,4 +79,3 @@ def test_the_api_describes_itself(client: FlaskClient) -> None:
     for path in ("/api/v1/slots", "/api/v1/programmes", "/api/v1/uploads", "/api/v1/enrolments"):
         assert path in document["paths"]
     assert client.get("/api/docs").status_code == 200
-
