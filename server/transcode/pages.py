@@ -5,10 +5,11 @@ from __future__ import annotations
 from flask import redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
+from protocol.times import to_text
 from server import clock
 from server.identity.rules import Action
 from server.transcode import service
-from server.transcode.states import ExecutorState
+from server.transcode.states import ExecutorState, JobState
 from server.web import caller, page_blueprint, permit, reading, writing
 
 blueprint = page_blueprint("transcode", __name__)
@@ -18,7 +19,10 @@ blueprint = page_blueprint("transcode", __name__)
 @permit(Action.JOBS_VIEW)
 def jobs() -> str:
     """The queue: what runs where, how long it takes, what went wrong."""
-    return render_template("transcode/jobs.html", **_queue())
+    queue = _queue()
+    with reading() as session:
+        storage = service.storage_by_profile(session)
+    return render_template("transcode/jobs.html", storage=storage, **queue)
 
 
 @blueprint.get("/jobs/fragment")
@@ -31,10 +35,15 @@ def jobs_fragment() -> str:
 def _queue() -> dict[str, object]:
     with reading() as session:
         found = service.list_jobs(session, limit=100)
-        workers = [one for one in service.executors(session) if one.state is ExecutorState.ALIVE]
+        workers = [
+            {"id": one.id, "started_at": to_text(one.started_at)}
+            for one in service.executors(session)
+            if one.state is ExecutorState.ALIVE
+        ]
     return {
         "jobs": found,
         "workers": workers,
+        "doing": {job.executor_id: job.filename for job in found if job.state is JobState.RUNNING},
         "is_busy": any(job.is_active for job in found),
         "may_manage": caller().can(Action.JOBS_MANAGE),
     }

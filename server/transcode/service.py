@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, cast, func, literal_column, select, update
 from sqlalchemy.orm import Session
 
+from protocol.times import to_text
 from server.catalog import renditions as catalog
-from server.catalog.models import EMPTY_RECIPE_SHA256
+from server.catalog.models import EMPTY_RECIPE_SHA256, Rendition
 from server.catalog.renditions import NewFile, NewRendition
 from server.errors import Conflict, NotFound
 from server.i18n import N_
@@ -112,6 +113,31 @@ def list_jobs(
     if state is not None:
         query = query.where(TranscodeJob.state == state)
     return [_view(row) for row in session.scalars(query)]
+
+
+@dataclass(frozen=True)
+class ProfileStorage:
+    """What all renditions of one profile and version take."""
+
+    profile: str
+    version: int
+    count: int
+    bytes: int
+
+
+def storage_by_profile(session: Session) -> list[ProfileStorage]:
+    """Storage used by renditions; a file that two editions share counts once."""
+    once = (
+        select(Rendition.profile, Rendition.profile_version, Rendition.sha256, Rendition.length)
+        .distinct()
+        .subquery()
+    )
+    rows = session.execute(
+        select(once.c.profile, once.c.profile_version, func.count(), func.sum(once.c.length))
+        .group_by(once.c.profile, once.c.profile_version)
+        .order_by(once.c.profile, once.c.profile_version)
+    )
+    return [ProfileStorage(profile, version, count, int(total)) for profile, version, count, total in rows]
 
 
 def cancel(session: Session, caller: Caller, job_id: str, *, now: datetime) -> JobView:
@@ -309,7 +335,7 @@ def record_step(
     if job is None or job.attempt != turn.attempt:
         return
     entry = {
-        "step": name, "attempt": turn.attempt, "started_at": started.isoformat(),
+        "step": name, "attempt": turn.attempt, "started_at": to_text(started),
         "seconds": round((now - started).total_seconds(), 2), "note": note[-2000:],
     }  # fmt: skip
     job.steps = [*job.steps, entry][-200:]
