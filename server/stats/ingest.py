@@ -183,6 +183,7 @@ def _take_in(session: Session, batch: SignedBatch, content: _Content, now: datet
         common = seen.differing[0].seq - 1
         terminal.disputed_at = terminal.disputed_at or now
         _dispute(epoch, common)
+        _keep_raw(session, epoch, content.bad, now)
         set_aside = _refuse_fork(session, epoch, [line for line in content.lines if line.seq > common], now)
         return _Taken(_state(session, epoch, common), set_aside, fork=True)
     set_aside = _keep_raw(session, epoch, content.bad, now)
@@ -192,12 +193,12 @@ def _take_in(session: Session, batch: SignedBatch, content: _Content, now: datet
     for line in seen.retold:
         facts.lengthen(session, source, line, now=now)
     grown = ranges.union(received, ranges.of_numbers(line.seq for line in fresh), _spans(content.bad))
-    if grown != received:
-        _advance(epoch, grown, batch, now)
-        terminal.last_seen_at = now
     if added:
         _widen(epoch, added, header.clock_state, now)
         _note_health(terminal, fresh)
+    if grown != received:
+        _advance(epoch, grown, batch, now)
+        terminal.last_seen_at = now
         _judge(session, terminal, epoch, is_new, now)
     session.flush()
     return _Taken(_state(session, epoch, header.last), set_aside, fork=False)

@@ -242,7 +242,7 @@ def make_record(world: World, seq: int) -> Record:
         "seq": seq,
         "at": ms_to_text(world.now_ms),
         "boot": "boot-1",
-        "mono_ms": world.now_ms - START_MS,
+        "mono_ms": max(0, world.now_ms - START_MS),
     }
     kind = world.random.choice(["viewing", "viewing", "viewing", "attendance", "fault", "health"])
     if kind == "viewing":
