@@ -27,6 +27,8 @@ from sqlalchemy import (
     Uuid,
     create_engine,
     event,
+    func,
+    select,
 )
 from sqlalchemy import DateTime as SqlDateTime
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
@@ -110,6 +112,15 @@ def next_number(session: Session, name: str) -> int:
     row.value += 1
     session.flush()
     return row.value
+
+
+def take_turn(session: Session, name: str) -> None:
+    """Let one transaction at a time, until it ends, do what ``name`` says. SQLite's writers take turns anyway.
+
+    Whoever needs several turns takes them in one order everywhere; the audit chain's is always the last.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
 
 
 def make_engine(url: str) -> Engine:

@@ -30,6 +30,7 @@ from server.catalog.models import (
     Upload,
 )
 from server.catalog.shelves import DEPARTMENTS, SECTIONS
+from server.db import take_turn
 from server.errors import Conflict, Forbidden, Invalid, NotFound, YuanboError
 from server.i18n import N_
 from server.identity import audit
@@ -429,6 +430,7 @@ def reviews_of(session: Session, edition_ids: Iterable[str]) -> Sequence[Review]
 def submit(session: Session, caller: Caller, edition_id: str, *, now: datetime) -> Edition:
     """Hand a draft or returned edition in for the first review. Encoding need not be done, but may not be refused."""
     edition = get_edition(session, caller, edition_id)
+    session.refresh(edition.programme, with_for_update=True)  # what is handed in is not changed meanwhile
     caller.require(Action.CATALOG_SUBMIT, edition.programme.region)
     _require_contributing(caller, edition.programme)
     if edition.asset.state == AssetState.REFUSED:
@@ -464,8 +466,7 @@ def decide(
     """
     edition = get_edition(session, caller, edition_id)
     caller.require(REVIEW_ACTIONS[stage], edition.programme.region)
-    audit.lock(session)  # decisions follow one another, so that numbers and links do too
-    session.refresh(edition)
+    session.refresh(edition, with_for_update=True)  # of two decisions at once the second sees the first
     comment = _clean_text(comment, MAX_COMMENT)
     bar = why_not_decide(session, caller, edition, stage) or _why_not_now(edition, stage, approve, comment)
     if bar is not None:
@@ -607,6 +608,7 @@ def _move(session: Session, edition: Edition, move: review.Move) -> None:
 def _release(session: Session, edition: Edition, now: datetime) -> None:
     edition.released_at = now
     if edition.programme.number is None:
+        take_turn(session, "programme numbers")
         edition.programme.number = smallest_free_number(session)
     session.flush()
 

@@ -26,7 +26,7 @@ from sqlalchemy.orm import Session
 from server.catalog.models import Asset, AssetState, Upload, UploadPart, UploadState
 from server.catalog.renditions import retry_failed
 from server.catalog.service import known_id
-from server.db import Database
+from server.db import Database, take_turn
 from server.errors import Conflict, Invalid, NotFound, TooLarge, TooMany, YuanboError
 from server.i18n import N_
 from server.identity import audit
@@ -358,7 +358,7 @@ def _store(
 ) -> Completed:
     """Name the file and record the asset; the copy goes only after the record of the one we keep is certain."""
     with database.write() as session:
-        audit.lock(session)  # two uploads of the same bytes must not both become assets
+        take_turn(session, f"asset:{sha256}")  # two uploads of the same bytes must not both become assets
         upload = session.get_one(Upload, upload_id, populate_existing=True)
         if upload.state == UploadState.COMPLETE:
             return Completed(session.get_one(Asset, upload.asset_id), known=False)

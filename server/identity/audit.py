@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from protocol.times import to_text
+from server.db import take_turn
 from server.errors import YuanboError
 from server.i18n import N_
 from server.identity.models import AuditEntry
@@ -24,7 +25,7 @@ from server.identity.rules import Caller
 
 GENESIS_HASH = "0" * 64
 """``prev_hash`` of the first link."""
-_LOCK = 0x59_41_55_44  # "YAUD": the advisory lock under which PostgreSQL's writers append one after another
+_TURN = "audit"
 _PAGE = 1_000
 SYSTEM_NAME = "系统"
 
@@ -55,9 +56,10 @@ def append(
 ) -> AuditEntry:
     """Add a link; ``actor`` None is the system itself, ``detail`` must be plain JSON.
 
-    Writers take turns until they commit, so call it late in a transaction and never take other locks after it.
+    Writers take turns until they commit, so it comes last: after it a transaction waits for no row and no other turn.
     """
-    head = _locked_head(session)
+    take_turn(session, _TURN)
+    head = head_of(session)
     entry = AuditEntry(
         seq=head.seq + 1,
         at=now.replace(microsecond=now.microsecond // 1000 * 1000),
@@ -73,17 +75,6 @@ def append(
     session.add(entry)
     session.flush()
     return entry
-
-
-def lock(session: Session) -> None:
-    """Take the writers' turn until the transaction ends. SQLite's writers have it from their BEGIN IMMEDIATE."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
-
-
-def _locked_head(session: Session) -> Head:
-    lock(session)
-    return head_of(session)
 
 
 def head_of(session: Session) -> Head:

@@ -17,7 +17,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from server import clock
-from server.db import Database
+from server.db import Database, take_turn
 from server.errors import Conflict, Invalid, NotFound, TooMany, Unauthenticated, YuanboError
 from server.i18n import N_
 from server.identity import audit
@@ -242,10 +242,10 @@ def record_attempt(session: Session, username: str, *, fits: bool, now: datetime
 
 def _locked_guard(session: Session, username: str, now: datetime) -> SignInGuard:
     """The row of this username, ours until the commit; forgotten ones of others go."""
-    session.execute(delete(SignInGuard).where(SignInGuard.last_at < now - _GUARD_KEPT_FOR))
-    audit.lock(session)  # two first attempts at once must not both insert
-    guard = session.get(SignInGuard, username, with_for_update=True)
+    take_turn(session, f"sign_in:{username}")  # two first attempts at once must not both insert
+    guard = session.get(SignInGuard, username)
     if guard is None:
+        session.execute(delete(SignInGuard).where(SignInGuard.last_at < now - _GUARD_KEPT_FOR))
         guard = SignInGuard(username=username, failures=0, last_at=now, locked_until=None)
         session.add(guard)
     return guard

@@ -602,6 +602,34 @@ def test_words_change_only_while_nobody_reviews_them(database: Database, people:
     assert change(title="改过了").title == "改过了"
 
 
+def test_words_changed_while_somebody_submits_are_never_other_than_those_submitted(
+    database: Database, people: People, asset: NewAsset
+) -> None:
+    county = people["county"]
+    for number in range(4):
+        programme = create(database, county, asset(county), title="旧名")
+        together = threading.Barrier(2)
+
+        def change(programme: str = programme, together: threading.Barrier = together) -> None:
+            together.wait()
+            with database.write() as session:
+                service.change_programme(session, county, programme, Changes(title="新名"), now=NOW)
+
+        def hand_in(programme: str = programme, together: threading.Barrier = together) -> None:
+            together.wait()
+            submit(database, county, programme)
+
+        with ThreadPoolExecutor(2) as pool:
+            outcomes = [pool.submit(change), pool.submit(hand_in)]
+        assert outcomes[1].exception() is None, number
+        with database.read() as session:
+            edition = service.get_edition(session, county, programme)
+            (link,) = [
+                e for e in audit.entries_of(session, f"edition:{edition.id}") if e.action == review.SUBMITTED
+            ]
+            assert link.detail["title"] == edition.programme.title
+
+
 # ---------------------------------------------------------------- what waits for me
 
 
