@@ -9,11 +9,20 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import TypeVar
 
-from client_agent.errors import AgentError, AnswerTooLong, NoSpace, StorageFailed, Unreachable, Withheld
+from client_agent.errors import (
+    AgentError,
+    BadAnswer,
+    NoSpace,
+    NotStored,
+    StorageFailed,
+    Unreachable,
+    Withheld,
+)
 from client_agent.fetch import Answer, Http, join
 from client_agent.planner import Wanted
 from client_agent.sources import Blame, Sources
@@ -42,6 +51,15 @@ class DownloadSummary:
     failed: dict[str, str] = field(default_factory=dict)
     bps: int = 0
     stopped: bool = False
+
+
+class _Result(Enum):
+    """What one source made of one request."""
+
+    GOOD = auto()
+    ABSENT = auto()
+    WRONG = auto()
+    SILENT = auto()
 
 
 class Downloader:
@@ -109,7 +127,7 @@ class Downloader:
 
         def take(answer: Answer) -> StoredFile:
             if answer.status != _HTTP_OK:
-                raise BadPieces(f"HTTP {answer.status}")
+                raise BadPieces(f"HTTP {answer.status} where a whole file was asked for")
             return self._store.begin(name, answer.body)
 
         if not length:
@@ -139,42 +157,47 @@ class Downloader:
 
         Raises Withheld (somebody answered, nobody had it right), Unreachable (nobody answered), NoSpace, StorageFailed.
         """
-        headers = {"Range": f"bytes={span[0]}-{span[1] - 1}"} if span else None
-        answered = False
+        headers = {"Range": f"bytes={span[0]}-{span[1] - 1}"} if span else {}
+        results: set[_Result] = set()
         for attempt in range(ROUNDS):
-            worth_asking_again = False
             if attempt:
                 self._sleep(random.uniform(0, BACKOFF_S * 2**attempt))  # noqa: S311 - jitter, not a secret
             for source in self._sources.order():
-                try:
-                    answer = self._http.get(
-                        join(source, path), max_bytes=length, deadline_s=PIECE_DEADLINE_S, headers=headers
-                    )
-                    answered = True
-                    if answer.status in _HTTP_ABSENT:
-                        log.info("source %s has no %s", source, path)
-                        continue
-                    worth_asking_again = True
-                    if answer.status >= 500 or 300 <= answer.status < 400:
-                        self._sources.blame(source, Blame.UNREACHABLE, f"HTTP {answer.status}")
-                        continue
-                    taken = take(answer)
-                except (BadPieces, AnswerTooLong) as error:
-                    answered = worth_asking_again = True
-                    self._sources.blame(source, Blame.WRONG_BYTES, f"{path}: {error}")
-                except (NoSpace, StorageFailed):
-                    raise
-                except AgentError as error:
-                    worth_asking_again = True
-                    self._sources.blame(source, Blame.UNREACHABLE, str(error))
-                else:
-                    self._sources.praise(source)
+                result, taken = self._ask_one(source, path, length, headers, take)
+                if taken is not None:
                     return taken
-            if not worth_asking_again:
-                break
-        if not answered:
+                results.add(result)
+            if results == {_Result.ABSENT}:
+                break  # they all say so: the next publication may bring it, another round will not
+        if results == {_Result.SILENT}:
             raise Unreachable
         raise Withheld(f"{Withheld.__doc__}: {path[:20]}")
+
+    def _ask_one(
+        self, source: str, path: str, length: int, headers: Mapping[str, str], take: Callable[[Answer], _T]
+    ) -> tuple[_Result, _T | None]:
+        """Ask one source and praise or blame it; what ``take`` made of its answer, or None."""
+        try:
+            answer = self._http.get(
+                join(source, path), max_bytes=length, deadline_s=PIECE_DEADLINE_S, headers=headers
+            )
+            if answer.status in _HTTP_ABSENT:
+                log.info("source %s has no %s", source, path)
+                return _Result.ABSENT, None
+            if answer.status not in (_HTTP_OK, _HTTP_PARTIAL):
+                self._sources.blame(source, Blame.UNREACHABLE, f"HTTP {answer.status}")
+                return _Result.WRONG, None
+            taken = take(answer)
+        except (NoSpace, StorageFailed, NotStored):
+            raise
+        except (BadPieces, BadAnswer) as error:
+            self._sources.blame(source, Blame.WRONG_BYTES, f"{path}: {error}")
+            return _Result.WRONG, None
+        except AgentError as error:
+            self._sources.blame(source, Blame.UNREACHABLE, str(error))
+            return _Result.SILENT, None
+        self._sources.praise(source)
+        return _Result.GOOD, taken
 
 
 def _piece_of(answer: Answer, start: int, end: int, length: int) -> bytes:

@@ -450,6 +450,18 @@ def test_a_replayed_timestamp_does_not_make_an_old_time_known_after_a_boot(
     assert terminal.clock.now_ms()[1] is ClockState.UNCERTAIN
 
 
+def test_an_rtc_that_runs_ahead_is_healed_by_a_time_bound_to_our_nonce(province, source, terminal, machine):
+    publish_something(province, source)
+    refresh(terminal)
+    machine.reboot("boot-2", rtc_ms=NOON_MS + 60 * DAY_MS)
+    province.sign_timestamp()
+    with pytest.raises(RefreshFailed, match="expired"):
+        refresh(terminal)
+    terminal.clock.hear_server_time(province.now_ms)
+    assert terminal.clock.now_ms() == (province.now_ms, ClockState.KNOWN)
+    assert refresh(terminal).complete
+
+
 def test_the_reference_time_that_tuf_holds_expiry_against_is_ours(province, source, terminal, machine):
     """Holds the one private attribute of tuf that we set: with it unset, the machine's real clock would decide."""
     publish_something(province, source)
