@@ -45,7 +45,8 @@ def layout() -> list[str]:
 
 
 def types() -> list[str]:
-    return tool("mypy", "--no-error-summary", "--hide-error-context")
+    # Not incremental: a cache from before a module existed goes on saying that it does not.
+    return tool("mypy", "--no-incremental", "--no-error-summary", "--hide-error-context")
 
 
 def imports() -> list[str]:
