@@ -11,14 +11,15 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import pkgutil
 import re
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import parse_qs, urlsplit
@@ -43,6 +44,7 @@ MOST_CONNECTIONS = 24
 IDLE_S = 20
 SENDING_S = 300
 """A paused player stops reading; after this long its connection goes, and it asks again when it plays on."""
+TRIM_AFTER_S = 60
 MAX_BODY = 4 * 1024
 MAX_LISTING_STEP = 7
 POLICY = (
@@ -121,6 +123,7 @@ class TvServer(ThreadingHTTPServer):
         self._places = threading.BoundedSemaphore(MOST_CONNECTIONS)
         self._page = _read_page()
         self.stopping = False
+        self.media_read_at: float | None = None
         super().__init__((host, port), _Handler)
         port = self.server_address[1]
         self.names = {f"{name}:{port}" for name in ("127.0.0.1", "localhost", host)}
@@ -145,6 +148,12 @@ class TvServer(ThreadingHTTPServer):
     def page_file(self, path: str) -> tuple[bytes, str, str] | None:
         """(bytes, content type, tag) of a part of the page."""
         return self._page.get(path)
+
+    def service_actions(self) -> None:
+        """Between connections: once nobody has watched for a minute, give the memory of media back."""
+        if self.media_read_at is not None and time.monotonic() - self.media_read_at > TRIM_AFTER_S:
+            self.media_read_at = None
+            self.parts.store.trim()
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """One thread a connection, up to the bound; beyond it a connection is closed at once."""
@@ -318,6 +327,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._stream(first, pieces, sha256)
 
     def _stream(self, first: bytes, pieces: Iterator[bytes], sha256: str) -> None:
+        self.server.media_read_at = time.monotonic()
         self.connection.settimeout(SENDING_S)
         try:
             self.wfile.write(first)
@@ -422,9 +432,9 @@ def _sniffed(first: bytes, file: VerifiedFile) -> str:
 
 
 def _read_page() -> dict[str, tuple[bytes, str, str]]:
-    folder = resources.files("client_agent") / "tv"
     found = {}
     for path, (name, kind) in _PAGE.items():
-        data = (folder / name).read_bytes()
+        data = pkgutil.get_data("client_agent", f"tv/{name}")
+        assert data is not None, name
         found[path] = (data, kind, f'"{hashlib.sha256(data).hexdigest()[:32]}"')
     return found

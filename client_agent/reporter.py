@@ -7,8 +7,9 @@ What the line answers and what the reporter makes of it:
     202 held (a relay took it)                   kept; this batch again later, the next ones now
     403 revoked                                  kept; asked again after hours
     409 fork                                     what it lacks of the epoch goes under a fresh one
-    other 4xx                                    this batch waits, the others go on
-    429, 503 with Retry-After; 5xx; no line      everything waits, full jitter
+    413, 422 and other 4xx                       this batch waits, the others go on
+    401 (not known there), 404, 429, 503, 5xx    everything waits, full jitter, no less than Retry-After
+    no line                                      everything waits, full jitter
 
 An answer that never arrived changes nothing: the same bytes go again. A receipt that names another incarnation than
 the one we know acknowledges nothing either; it makes the reporter ask for the marks with a fresh nonce, and only that
@@ -85,13 +86,16 @@ class Identity(Protocol):
 
 
 class HttpLine:
-    """The line by HTTP, under the API address that is valid at the time."""
+    """The line by HTTP, under the API address that is valid at the time. After a failure the next exchange starts
+    with a fresh client: the signed network document may have brought another CA."""
 
-    def __init__(self, http: Http, api: Callable[[], str]) -> None:
-        self._http = http
+    def __init__(self, make_http: Callable[[], Http], api: Callable[[], str]) -> None:
+        self._make_http = make_http
+        self._http: Http | None = None
         self._api = api
 
     def __call__(self, path: str, body: bytes, content_type: str) -> Answer:
+        self._http = self._http or self._make_http()
         try:
             answer = self._http.post(
                 join(self._api(), path),
@@ -101,6 +105,8 @@ class HttpLine:
                 deadline_s=DEADLINE_S,
             )
         except (Unreachable, BadAnswer) as error:
+            self._http.close()
+            self._http = None
             raise NoAnswer(str(error)) from error
         return Answer(answer.status, answer.body, _seconds(answer.headers.get("retry-after")))
 
@@ -185,6 +191,7 @@ def judge(status: int) -> Verdict:
 _VERDICTS = {
     200: Verdict.RECEIPT,
     202: Verdict.HELD,
+    401: Verdict.LATER,
     403: Verdict.REVOKED,
     404: Verdict.LATER,
     408: Verdict.LATER,

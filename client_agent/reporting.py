@@ -35,7 +35,7 @@ def open_reporter(agent: Agent, outbox: Outbox) -> Reporter:
     return Reporter(
         outbox=outbox,
         who=lambda: agent.identity,
-        line=HttpLine(agent.http(), lambda: agent.identity.api),
+        line=HttpLine(agent.http, lambda: agent.identity.api),
         mono_ms=lambda: agent.clock.reading().mono_ms,
         wall_ms=lambda: agent.clock.now_ms()[0],
         hear_time=agent.clock.hear_server_time,

@@ -30,6 +30,8 @@ RATE = 1.05
 """A medium may run this much faster than our clock (its own crystal, a catch-up after a stall)."""
 SLACK_MS = 750
 """How far two reports may be late against each other."""
+CREDIT_MS = 2_000
+"""Playing time that passed without an advance is lent to the next report: the one before it was only late."""
 MOST_SPANS = 200
 """Spans of one session; whoever seeks more often begins another session."""
 
@@ -93,6 +95,7 @@ class Session:
     watched: tuple[tuple[int, int], ...] = ()
     first_mono_ms: int | None = None
     last_mono_ms: int | None = None
+    credit_ms: int = 0
 
     @property
     def played_ms(self) -> int:
@@ -102,13 +105,19 @@ class Session:
 def hear(session: Session, heard: Heard) -> Session:
     """The session after a report."""
     position = min(max(0, heard.position_ms), session.subject.duration_ms)
-    elapsed = heard.mono_ms - session.mono_ms
-    moved = replace(session, state=heard.state, position_ms=position, mono_ms=heard.mono_ms)
+    passed = int((heard.mono_ms - session.mono_ms) * RATE)
+    moved = replace(session, state=heard.state, position_ms=position, mono_ms=heard.mono_ms, credit_ms=0)
     advanced = position - session.position_ms
-    if session.state is not PlayState.PLAYING or heard.jump or not 0 < advanced <= elapsed * RATE + SLACK_MS:
+    if session.state is not PlayState.PLAYING or heard.jump:
         return moved
+    if not 0 <= advanced <= passed + session.credit_ms + SLACK_MS:
+        return moved
+    credit = min(CREDIT_MS, max(0, session.credit_ms + passed - advanced))
+    if advanced == 0:
+        return replace(moved, credit_ms=credit)
     return replace(
         moved,
+        credit_ms=credit,
         watched=_extended(session.watched, session.position_ms, position),
         first_mono_ms=session.mono_ms if session.first_mono_ms is None else session.first_mono_ms,
         last_mono_ms=heard.mono_ms,

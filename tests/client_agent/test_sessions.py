@@ -68,6 +68,22 @@ def test_a_medium_cannot_run_faster_than_time():
     assert watch((PLAYING, 0, 0), (PLAYING, 10.9, 10)).played_ms == 10_900
 
 
+def test_a_report_that_came_late_costs_the_next_one_nothing():
+    session = watch((PLAYING, 0, 0), (PLAYING, 2, 3.5), (PLAYING, 4, 0.5), (PLAYING, 6, 2))
+    assert session.watched == ((0, 6_000),)
+
+
+def test_time_that_passed_without_an_advance_is_not_lent_for_long():
+    session = watch((PLAYING, 0, 0), *[(PLAYING, 0, 2)] * 20, (PLAYING, 10, 2))
+    assert session.played_ms == 0
+    assert (
+        watch(
+            (PLAYING, 0, 0), (PAUSED, 0, 2), *[(PAUSED, 0, 2)] * 5, (PLAYING, 0, 1), (PLAYING, 4, 1)
+        ).played_ms
+        == 0
+    )
+
+
 def test_a_position_beyond_the_programme_counts_to_its_end_only():
     assert watch((PLAYING, 58, 0), (PLAYING, 70, 20)).watched == ((58_000, 60_000),)
 
