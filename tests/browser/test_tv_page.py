@@ -14,8 +14,9 @@ import pytest
 from client_agent import reporting
 from client_agent.store import VerifiedFile
 from protocol import batch as wire
+from protocol.documents import Emergency, EmergencyItem
 from protocol.pieces import PIECE_LENGTH
-from protocol.times import SHANGHAI, to_ms
+from protocol.times import SHANGHAI, ms_to_text, to_ms
 from tests.client_agent.station import Station, keep
 
 pytestmark = pytest.mark.browser
@@ -448,3 +449,28 @@ def test_a_notice_runs_over_the_picture(tv, evening):
     viewer.wait_playing()
     viewer.page.wait_for_selector("#ticker.shown")
     assert viewer.page.locator("#ticker-text").text_content() == "明天上午九点全村停电检修"
+
+
+def test_the_kiosk_starts_with_sound_where_the_browser_lets_it_and_plays_in_any_case(tv, evening):
+    viewer = tv("?kiosk=1")
+    viewer.wait_playing()
+    viewer.wait(f"document.getElementById('hint').classList.contains('shown') === {FRONT}.muted")
+    assert viewer.page.evaluate("getComputedStyle(document.body).cursor") == "none"
+
+
+def test_an_emergencys_words_fill_the_screen_and_a_key_still_opens_the_menu(tv, evening):
+    item = EmergencyItem(
+        id="e1",
+        starts_at=ms_to_text(NOW - 1000),
+        ends_at=ms_to_text(NOW + 600_000),
+        regions=["13"],
+        text="暴雨红色预警，请立即转移到村委会",
+    )
+    evening.emergency = Emergency(serial=1, items=[item])
+    viewer = tv()
+    viewer.page.wait_for_selector("#emergency.shown")
+    assert viewer.text("#emergency-text") == "暴雨红色预警，请立即转移到村委会"
+    viewer.press("Enter")
+    viewer.page.wait_for_selector("#shell.shown .card")
+    viewer.press("Escape")
+    viewer.page.wait_for_selector("#emergency.shown")
