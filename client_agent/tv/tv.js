@@ -182,6 +182,9 @@
     var urgent = state && state.emergency;
     show('emergency', urgent && idle && where !== 'menu');
     setText('emergency-text', urgent || '');
+    setText('emergency-label', TV.say('emergency'));
+    setText('emergency-place', (state && state.station) || '');
+    setText('emergency-time', now === null ? '' : TV.hhmm(now));
     paintClock(now);
     if (idle) { paintSlate(state, now); }
     paintBar(state, what, now);
