@@ -289,7 +289,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _send_companion(self, release: str, kind: FileKind) -> None:
         manifest = self._allowed(release)
         complete = self.server.parts.store.is_complete
-        file = next((f for f in manifest.files if f.kind is kind and complete(f.sha256)), None)
+        found = (f for f in manifest.files if f.kind is kind and complete(f.sha256))
+        file = min(found, key=lambda f: f.order, default=None)
         if file is None:
             raise Refused(HTTPStatus.NOT_FOUND, "file")
         self._send_file(file.sha256, None)

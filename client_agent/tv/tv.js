@@ -108,6 +108,7 @@
     Screen.settle(function () { TV.post('/api/plays', { mode: 'library', release: programme.release }, function (status, answer) {
       if (status !== 201) { toast(TV.say(answer && answer.error === 'not-stored' ? 'toast_not_stored' : 'toast_failed')); return; }
       where = 'chosen';
+      if (Screen.shown()) { Screen.shown().uncounted = true; }
       answer.mode = 'library';
       answer.key = 'library@' + answer.play;
       Screen.put(answer);

@@ -86,7 +86,7 @@
     if (shelf) { slide(shelf, 'X', stopped.offsetLeft, stopped.offsetWidth, shelf.parentNode.clientWidth, 0.5); }
     if (page) {
       var part = closest(stopped, 'scroll-part') || stopped;
-      slide(page, 'Y', part.offsetTop, part.offsetHeight, page.parentNode.clientHeight, part === stopped ? 0.5 : 0.12);
+      slide(page, 'Y', part.offsetTop, part.offsetHeight, page.parentNode.clientHeight, part === stopped ? 0.5 : 0);
     }
   }
   function slide(moving, axis, start, size, room, rest) {
