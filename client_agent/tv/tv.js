@@ -77,13 +77,19 @@
       return;
     }
     var current = Screen.wanted();
-    if (current && current.mode === 'linear' && current.key === wanted.key) {
+    if (current && current.mode === 'linear' && same(current, wanted)) {
+      current.key = wanted.key;
       current.ends_ms = wanted.ends_ms;
       return;
     }
     if (TV.perf() < retryAt) { return; }
     wanted.mode = 'linear';
     Screen.put(wanted);
+  }
+
+  /* The same programme from the same beginning: a new listing may only have moved its end. */
+  function same(one, other) {
+    return one.key === other.key || (one.release === other.release && Math.abs(one.starts_ms - other.starts_ms) < 1500);
   }
 
   Screen.onShown = function (what) {
@@ -328,7 +334,7 @@
         if (current && pollAt > TV.perf() + 400) { pollAt = TV.perf() + 400; }
       } else if (state && state.then && now !== null && current.ends_ms - now < Screen.AHEAD_MS && current === Screen.shown()) {
         state.then.mode = 'linear';
-        if (state.then.key !== current.key) { Screen.ahead(state.then); }
+        if (!same(state.then, current)) { Screen.ahead(state.then); }
       }
     }
     paint();

@@ -278,11 +278,16 @@ def test_a_seek_adds_nothing_of_what_it_jumped_over(tv, evening):
 def test_from_item_to_item_the_old_picture_stays_until_the_new_one_moves(tv, station):
     first = station.add("防电信诈骗", "fazhi", BUNNY_MS, BUNNY)
     second = station.add("冬小麦返青管理", "nongji", TRAILER_MS, TRAILER)
-    station.place(second, -10, duration_s=26)
-    station.place(first, 16, duration_s=4)
-    station.place(second, 20)
+    station.place(second, -10)
     viewer = tv()
     viewer.wait_playing("冬小麦返青管理")
+    shown = viewer.page.evaluate("TV.Screen.shown().play")
+    soon = int(viewer.page.evaluate("TV.now()") - NOW) // 1000 + 8
+    station.items.clear()
+    station.place(second, -10, duration_s=10 + soon)
+    station.place(first, soon, duration_s=3)
+    station.place(second, soon + 3)
+    station.publish()
     viewer.page.evaluate(
         """() => { window.seen = []; window.gaps = [];
           setInterval(() => { const front = document.querySelector('video.front');
@@ -291,6 +296,10 @@ def test_from_item_to_item_the_old_picture_stays_until_the_new_one_moves(tv, sta
           const put = TV.Screen.put, onShown = TV.Screen.onShown; let asked = 0;
           TV.Screen.put = (show) => { asked = performance.now(); put(show); };
           TV.Screen.onShown = (show) => { window.gaps.push(Math.round(performance.now() - asked)); onShown(show); }; }"""
+    )
+    viewer.wait(f"TV.Screen.shown().ends_ms === {NOW + soon * 1000}")
+    assert viewer.page.evaluate("TV.Screen.shown().play") == shown, (
+        "the same programme goes on under a new listing"
     )
     viewer.wait("TV.Screen.shown().title === '防电信诈骗'")
     viewer.wait("TV.Screen.shown().title === '冬小麦返青管理'")
