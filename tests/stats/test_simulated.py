@@ -11,7 +11,7 @@ from server.stations.models import Terminal
 from server.stats.models import ReportEpoch, ViewingFact
 from tests.stats.simulator import Device, World
 
-SEEDS = [3, 14, 159, *(pytest.param(seed, marks=pytest.mark.full) for seed in range(2_000, 2_040))]
+SEEDS = [3, 159, *(pytest.param(seed, marks=pytest.mark.full) for seed in range(2_000, 2_040))]
 TROUBLES = {"lose_request": 0.1, "lose_answer": 0.25, "duplicate": 0.2, "delay": 0.1}
 
 
