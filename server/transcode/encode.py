@@ -19,6 +19,7 @@ from server.transcode.ffmpeg import (
     find_binaries,
     generated_input,
     hostile_input,
+    hostile_subtitles,
     output,
     own_input,
 )
@@ -39,6 +40,12 @@ IDET_FRAMES = 250
 LEAST_INTERLACED_HEIGHT = 400
 """No system with fewer lines was ever interlaced; tiny noisy pictures only look like it."""
 NEVER_INTERLACED = frozenset(["wmv1", "wmv2", "msmpeg4v1", "msmpeg4v2", "msmpeg4v3", "vp8", "vp9", "mjpeg"])
+
+TEXT_SUBTITLES = frozenset({"subrip", "ass", "ssa", "mov_text", "webvtt", "text"})
+MAX_SUBTITLES = 8
+MAX_SUBTITLE_BYTES = 4 * 1024 * 1024
+LANGUAGES = {"chi": "zh", "zho": "zh", "eng": "en", "und": "zh", "": "zh"}
+"""Containers write ISO 639-2, pages want BCP 47; unmarked is Chinese."""
 
 OnFrames = Callable[[int, float], None]
 """Told how many frames are done and how many a second."""
@@ -240,10 +247,25 @@ def source_frames(probe: MediaProbe, video: VideoTrack, plan: Plan, span: Span, 
     elif plan.rotation == 180:
         stream = stream.filter("hflip").filter("vflip")
     stream = stream.filter("fps", fps=FRAME_RATE, start_time=0)
+    if plan.hdr:
+        stream = _standard_range(stream, plan)
     missing_s = max(plan.frames / FRAME_RATE - video.end_s, 0) + 0.2
     stream = stream.filter("tpad", stop_mode="clone", stop_duration=f"{missing_s:.3f}")
     stream = stream.filter("trim", start_frame=span.first - skipped, end_frame=span.last - skipped)
     return stream.filter("setpts", "PTS-STARTPTS")
+
+
+def _standard_range(stream: Any, plan: Plan) -> Any:
+    """High dynamic range brought into that of a television, once for all renditions: it is slow."""
+    colours = {
+        "in_color_matrix": _SCALE_MATRIX[plan.source_matrix],
+        "out_color_matrix": "bt709",
+        "out_range": "limited",
+        "out_primaries": "bt709",
+        "out_transfer": "bt709",
+        "intent": "perceptual",
+    }
+    return stream.filter("scale", **colours).filter("format", "yuv420p")
 
 
 def sized(stream: Any, plan: Plan, rendition: RenditionPlan) -> Any:
@@ -256,13 +278,11 @@ def sized(stream: Any, plan: Plan, rendition: RenditionPlan) -> Any:
 
 def _scaled(stream: Any, plan: Plan, width: int, height: int, *, for_jpeg: bool = False) -> Any:
     colours: dict[str, Any] = {
-        "in_color_matrix": _SCALE_MATRIX[plan.source_matrix],
-        "in_range": plan.source_range,
+        "in_color_matrix": "bt709" if plan.hdr else _SCALE_MATRIX[plan.source_matrix],
+        "in_range": "limited" if plan.hdr else plan.source_range,
         "out_color_matrix": "bt601" if for_jpeg else "bt709",
         "out_range": "full" if for_jpeg else "limited",
     }
-    if plan.hdr:
-        colours |= {"out_primaries": "bt709", "out_transfer": "bt709", "intent": "perceptual"}
     return stream.filter("scale", width, height, flags="bicubic", **colours)
 
 
@@ -386,6 +406,27 @@ def encode_sound(scene: Scene, plan: Plan, loudness: Loudness | None) -> dict[in
         options = {"c:a": "aac", "b:a": bitrate, "t": seconds, "map_metadata": -1, "map_chapters": -1}
         outputs.append(output([branch], made[bitrate].name, options))
     run_graph(scene, outputs, limits_for(plan.frames / FRAME_RATE, slowest=10))
+    return made
+
+
+# --- subtitles -----------------------------------------------------------------------------------------------------
+def extract_subtitles(scene: Scene) -> dict[str, Path]:
+    """Text subtitles inside the source as WebVTT, by language; pictures of text are left. A broken track is left too."""
+    made: dict[str, Path] = {}
+    for track in scene.probe.subtitles[:MAX_SUBTITLES]:
+        language = LANGUAGES.get(track.language, track.language[:3] or "zh")
+        if track.codec not in TEXT_SUBTITLES or language in made:
+            continue
+        path = scene.folder / f"subtitles-{track.index}.vtt"
+        limits = Limits(deadline_s=120, cpu_s=120, file_size=MAX_SUBTITLE_BYTES)
+        options = {"f": "webvtt", "map_metadata": -1}
+        try:
+            run_graph(scene, [output([hostile_subtitles(track.index)], path.name, options)], limits)
+        except (MediaRefused, ToolFailed):
+            path.unlink(missing_ok=True)
+            continue
+        if "-->" in path.read_text("utf-8", "replace"):
+            made[language] = path
     return made
 
 

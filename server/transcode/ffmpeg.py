@@ -29,15 +29,19 @@ MAX_ALLOC = 512 * 1024 * 1024
 FORMATS = "mov,matroska,mpegts,mpeg,avi,asf,flv,wav,mp3,ogg,aac,flac,rm"
 """Demuxers that read one file and nothing else. Never hls, dash, concat, sdp, image2, vobsub, subtitles."""
 VIDEO_DECODERS = (
-    "h264,hevc,mpeg1video,mpeg2video,mpeg4,msmpeg4,msmpeg4v1,msmpeg4v2,wmv1,wmv2,wmv3,vc1,vp8,vp9,av1,libdav1d,mjpeg,"
-    "prores,dnxhd,dvvideo,ffv1,flv,h263,rv10,rv20,rv30,rv40,theora,svq1,svq3,qtrle,cinepak,rawvideo,huffyuv,utvideo"
+    "h264,hevc,mpeg1video,mpeg2video,mpeg4,msmpeg4,msmpeg4v1,msmpeg4v2,wmv1,wmv2,wmv3,mss2,vc1,vp6,vp6a,vp6f,vp8,vp9,av1,libdav1d,mjpeg,"
+    "prores,dnxhd,dvvideo,ffv1,flv,h263,rv10,rv20,rv30,rv40,theora,svq1,svq3,qtrle,cinepak,rawvideo,huffyuv,utvideo,png"
 )
 AUDIO_DECODERS = (
-    "aac,aac_latm,mp3float,mp3,mp2float,mp2,mp1float,ac3,eac3,dca,flac,alac,vorbis,opus,libopus,wmav1,wmav2,wmapro,"
+    "aac,aac_latm,mp3float,mp3,mp2float,mp2,mp1float,ac3,eac3,dca,flac,alac,vorbis,opus,libopus,wmav1,wmav2,wmapro,wmavoice,wmalossless,truehd,mlp,nellymoser,"
     "amrnb,amrwb,cook,sipr,pcm_s16le,pcm_s16be,pcm_u8,pcm_s24le,pcm_s24be,pcm_s32le,pcm_s32be,pcm_f32le,pcm_f32be,"
     "pcm_alaw,pcm_mulaw,pcm_bluray,pcm_dvd,adpcm_ms,adpcm_ima_wav,adpcm_ima_qt,adpcm_swf,speex"
 )
 DECODERS = f"{VIDEO_DECODERS},{AUDIO_DECODERS}"
+TEXT_DECODERS = "subrip,srt,ass,ssa,mov_text,webvtt,text"
+"""Only while subtitles inside a file are taken out; subtitle files beside it never meet ffmpeg."""
+OTHER_DECODERS = "pgssub,dvbsub,dvdsub,xsub,cc_dec,libzvbi_teletextdec"
+"""ffprobe opens a decoder for every stream and gives up at one it may not; ffmpeg never gets to use these."""
 
 _NEEDED_ENCODERS = frozenset({"libx264", "aac", "mjpeg"})
 _NEEDED_FILTERS = frozenset(
@@ -149,13 +153,20 @@ def hostile_options() -> dict[str, str | int]:
 
 def probe_argv(binaries: Binaries, *questions: str) -> list[str]:
     """ffprobe over the linked input."""
-    options = [part for key, value in hostile_options().items() for part in (f"-{key}", str(value))]
+    named = {**hostile_options(), "codec_whitelist": f"{DECODERS},{TEXT_DECODERS},{OTHER_DECODERS}"}
+    options = [part for key, value in named.items() for part in (f"-{key}", str(value))]
     return [str(binaries.ffprobe), "-hide_banner", "-v", "error", *options, *questions, INPUT_NAME]
 
 
 def hostile_input(**options: Any) -> Any:
     """The linked input as a node of a graph. Its display matrix is not applied: the plan says how to turn it."""
     return _graph.input(INPUT_NAME, **hostile_options(), noautorotate=None, **options)
+
+
+def hostile_subtitles(index: int) -> Any:
+    """One subtitle track inside the linked input."""
+    options = {**hostile_options(), "codec_whitelist": f"{DECODERS},{TEXT_DECODERS}"}
+    return _graph.input(INPUT_NAME, **options)[str(index)]
 
 
 def own_input(name: str, **options: Any) -> Any:

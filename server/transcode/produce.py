@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from protocol.pieces import PieceLayer, piece_layer
@@ -66,7 +66,7 @@ class ProducedRendition:
 
 @dataclass(frozen=True)
 class ProducedFile:
-    """A companion: poster (best first by ``order``), sprite, playlist (of ``profile``)."""
+    """A companion: poster (best first by ``order``), sprite, playlist (of ``profile``), subtitles (``language``)."""
 
     kind: str
     path: Path
@@ -76,6 +76,16 @@ class ProducedFile:
     layer_path: Path
     profile: str | None = None
     order: int = 0
+    language: str | None = None
+
+
+@dataclass(frozen=True)
+class Sound:
+    """The encoded sounds by bitrate, what was measured before, and the subtitles by language."""
+
+    loudness: Loudness | None
+    files: dict[int, Path]
+    subtitles: dict[str, Path]
 
 
 @dataclass(frozen=True)
@@ -91,6 +101,7 @@ class Encoded:
     posters: tuple[Path, ...]
     tiles: tuple[Path, ...]
     complaints: int = 0
+    subtitles: dict[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -179,14 +190,14 @@ def step_encode(scene: Scene, plan: Plan, on_progress: OnProgress) -> Encoded:
         sound = beside.submit(encode_sound, scene, plan)
         whole = Span(0, plan.frames)
         made = encode.encode_pictures(scene, plan, whole, on_frames=watch_frames(plan, on_progress))
-        loudness, sounds = sound.result()
-    return join_parts([made], loudness, sounds)
+        sounds = sound.result()
+    return join_parts([made], sounds)
 
 
-def encode_sound(scene: Scene, plan: Plan) -> tuple[Loudness | None, dict[int, Path]]:
-    """Measure the sound, then encode it once per bitrate."""
+def encode_sound(scene: Scene, plan: Plan) -> Sound:
+    """Measure the sound, encode it once per bitrate, and take out the subtitles."""
     loudness = encode.measure_sound(scene, plan)
-    return loudness, encode.encode_sound(scene, plan, loudness)
+    return Sound(loudness, encode.encode_sound(scene, plan, loudness), encode.extract_subtitles(scene))
 
 
 def watch_frames(plan: Plan, on_progress: OnProgress) -> OnFrames:
@@ -201,11 +212,12 @@ def watch_frames(plan: Plan, on_progress: OnProgress) -> OnFrames:
     return on_frames
 
 
-def join_parts(made: Sequence[Pictures], loudness: Loudness | None, sounds: dict[int, Path]) -> Encoded:
+def join_parts(made: Sequence[Pictures], sound: Sound) -> Encoded:
     """The parts of a programme, in order, with its sound."""
     return Encoded(
-        loudness=loudness,
-        sounds=sounds,
+        loudness=sound.loudness,
+        sounds=sound.files,
+        subtitles=sound.subtitles,
         parts={profile: tuple(one.parts[profile] for one in made) for profile in made[0].parts},
         posters=tuple(poster for one in made for poster in one.posters),
         tiles=tuple(tile for one in made for tile in one.tiles),
@@ -246,13 +258,27 @@ def step_assemble(scene: Scene, plan: Plan, encoded: Encoded) -> Assembled:
     files += [_companion("poster", poster, order=order) for order, poster in enumerate(posters)]
     pictures.join_tiles(encoded.tiles, plan.sprite, scene.folder / "sprite.jpg")
     files.append(_companion("sprite", scene.folder / "sprite.jpg"))
+    files += [
+        _companion("subtitles", path, language=language) for language, path in encoded.subtitles.items()
+    ]
     return Assembled(tuple(renditions), tuple(files))
 
 
-def _companion(kind: str, path: Path, *, profile: str | None = None, order: int = 0) -> ProducedFile:
+def _companion(
+    kind: str, path: Path, *, profile: str | None = None, order: int = 0, language: str | None = None
+) -> ProducedFile:
     hashes = piece_layer(path)
-    layer_path = _write_layer(path, hashes)
-    return ProducedFile(kind, path, hashes.sha256, hashes.length, hashes.root, layer_path, profile, order)
+    return ProducedFile(
+        kind=kind,
+        path=path,
+        sha256=hashes.sha256,
+        length=hashes.length,
+        pieces_root=hashes.root,
+        layer_path=_write_layer(path, hashes),
+        profile=profile,
+        order=order,
+        language=language,
+    )
 
 
 def _write_layer(path: Path, hashes: PieceLayer) -> Path:

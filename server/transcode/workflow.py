@@ -32,7 +32,15 @@ from server.transcode.ladder import Plan, Span, split
 from server.transcode.loudness import Loudness
 from server.transcode.media import MediaProbe
 from server.transcode.probe import isolate
-from server.transcode.produce import Assembled, Checked, Encoded, ProducedFile, ProducedRendition, Progress
+from server.transcode.produce import (
+    Assembled,
+    Checked,
+    Encoded,
+    ProducedFile,
+    ProducedRendition,
+    Progress,
+    Sound,
+)
 from server.transcode.profiles import DEFAULT_PROFILES, Profile
 from server.transcode.runner import POLL_S
 from server.transcode.service import Turn
@@ -204,6 +212,7 @@ class Execution:
             parts={profile: tuple(map(self._bring, paths)) for profile, paths in encoded.parts.items()},
             posters=tuple(map(self._bring, encoded.posters)),
             tiles=tuple(map(self._bring, encoded.tiles)),
+            subtitles={language: self._bring(path) for language, path in encoded.subtitles.items()},
         )
 
     def _bring_assembled(self, assembled: Assembled) -> Assembled:
@@ -301,12 +310,10 @@ class InParts:
         """The spans by whoever is free; meanwhile the sound here."""
         orders = [self._order("encode", number, span) for number, span in enumerate(spans)]
         results = self._begin(orders)
-        sound = self._execution.step(
-            "sound", Sound, lambda: Sound(*produce.encode_sound(self._scene, self._plan))
-        )
+        sound = self._execution.step("sound", Sound, lambda: produce.encode_sound(self._scene, self._plan))
         watch = produce.watch_frames(self._plan, self._execution.show)
         made = [self._execution.open(text, Pictures) for text in self._wait(results, watch)]
-        return produce.join_parts(made, sound.loudness, sound.files)
+        return produce.join_parts(made, sound)
 
     def check(self, renditions: Sequence[ProducedRendition], complaints: int) -> Checked:
         """Every rendition decoded, sampled spans compared."""
@@ -372,14 +379,6 @@ class InParts:
                 if parts.ended.issuperset(results):
                     return [result() for result in results.values()]
             time.sleep(POLL_S)
-
-
-@dataclass(frozen=True)
-class Sound:
-    """The encoded sounds by bitrate, and what was measured before."""
-
-    loudness: Loudness | None
-    files: dict[int, Path]
 
 
 @dataclass(frozen=True)
