@@ -59,7 +59,13 @@ class Province:
     process: subprocess.Popen[bytes] | None = None
     ready: dict[str, Any] = field(default_factory=dict)
 
-    def start(self) -> None:
+    def start(self, patience_s: float = PATIENCE_S) -> None:
+        """Bring it up and wait until it is ready."""
+        self.launch()
+        self.ready = json.loads(wait_until(self._is_ready, "ready.json", patience_s))
+
+    def launch(self) -> None:
+        """Start `up` without waiting for anything."""
         (self.data / "ready.json").unlink(missing_ok=True)  # one left by a kill says nothing about this run
         log = (self.data.parent / "up.log").open("ab")
         self.process = subprocess.Popen(
@@ -70,7 +76,6 @@ class Province:
             stdout=log,
             stderr=log,
         )  # fmt: skip
-        self.ready = json.loads(wait_until(self._is_ready, "ready.json"))
 
     def _is_ready(self) -> str | None:
         assert self.process is not None

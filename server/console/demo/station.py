@@ -17,6 +17,7 @@ from server.client import ApiClient
 from server.console.demo.errors import DemoFailed
 from server.i18n import N_
 from server.readplane import write_whole
+from server.supervisor import die_with_parent
 
 if TYPE_CHECKING:
     from server.console.demo import Desk
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[3]
 REGION, NAME = "130123105201", "曲阳桥村站点"
 COMMAND_WITHIN_S = 300
-POLL_S = 0.2
 SAY_EVERY_S = 4.0
 
 
@@ -79,8 +79,15 @@ def _agent(desk: Desk, verb: str, agent: Path, *words: str) -> None:
 
 def _run(desk: Desk, words: list[str]) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "client_agent", *words]
+    # An orphan would hold the agent's folder when we are started again.
     process = subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=die_with_parent,  # noqa: PLW1509 -- we have no threads when children start
     )
     deadline = time.monotonic() + COMMAND_WITHIN_S
     try:

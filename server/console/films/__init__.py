@@ -22,6 +22,7 @@ from server.console.films.music import write_music
 from server.console.films.scripts import MARK, SCRIPTS, Script, words
 from server.console.films.shots import storyboard
 from server.console.films.subtitles import cues, srt, vtt
+from server.supervisor import die_with_parent
 
 __all__ = [
     "CLIP",
@@ -142,7 +143,12 @@ def _start(folder: Path, info: FilmInfo) -> subprocess.Popen[bytes]:
     """A process of its own for one film: drawing keeps a core busy."""
     command = [sys.executable, "-m", "server.console.films", info.title, str(folder.resolve())]
     return subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        command,
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        preexec_fn=die_with_parent,  # noqa: PLW1509 -- we have no threads when children start
     )
 
 
