@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from client_agent.outbox import Outbox, Stamp
 from client_agent.player import Player
 from client_agent.reporter import HttpLine, Reporter
 from client_agent.tvdata import TvData
+
+FAULTS_AN_HOUR = 20
 
 
 def stamp_of(agent: Agent) -> Callable[[], Stamp]:
@@ -55,8 +58,24 @@ def open_tv(agent: Agent, outbox: Outbox, port: int, host: str = "127.0.0.1") ->
         now_ms=lambda: agent.clock.now_ms()[0],
         fonts=find_fonts(),
     )
-    agent.store.on_corrupt = lambda sha256, piece: outbox.fault("piece_corrupt", f"{sha256}/{piece}")
+    agent.store.on_corrupt = CorruptPieces(outbox, stamp_of(agent))
     return player, TvServer(parts, port, host)
+
+
+class CorruptPieces:
+    """Records stored pieces that proved wrong; a dying disk must not fill the outbox, so at most twenty an hour."""
+
+    def __init__(self, outbox: Outbox, stamp: Callable[[], Stamp]) -> None:
+        self._outbox = outbox
+        self._stamp = stamp
+        self._recent: deque[int] = deque(maxlen=FAULTS_AN_HOUR)
+
+    def __call__(self, sha256: str, piece: int) -> None:
+        now_ms = self._stamp().mono_ms
+        if len(self._recent) == FAULTS_AN_HOUR and now_ms - self._recent[0] < 3_600_000:
+            return
+        self._recent.append(now_ms)
+        self._outbox.fault("piece_corrupt", f"{sha256}/{piece}")
 
 
 def find_fonts() -> Path | None:

@@ -183,6 +183,7 @@
     if (!show.play) { return; }
     reports.push({ show: show, position_ms: Math.max(0, Math.round(videos[front].currentTime * 1000)), state: state, jump: !!jump });
     if (reports.length > 12) { reports.shift(); }
+    if (state === 'ended') { show.uncounted = true; }
     send();
   }
 

@@ -72,7 +72,7 @@
     var state = data.state, wanted = state && state.play, now = TV.now();
     if (where === 'chosen') { leaveChosen(TV.say('toast_emergency')); }
     if (wanted && now !== null && now >= wanted.ends_ms) { wanted = state.then; }
-    if (!wanted || now === null || now >= wanted.ends_ms) {
+    if (!wanted || now === null || now >= wanted.ends_ms || isOver(wanted, now)) {
       if (Screen.wanted() && Screen.wanted().mode === 'linear') { Screen.clear(); }
       return;
     }
@@ -87,6 +87,9 @@
     Screen.put(wanted);
   }
 
+  /* A slot longer than its medium: once the medium has ended there is nothing to show until the slot ends. */
+  function isOver(play, now) { return play.ends_ms - now > 1000 && now - play.starts_ms > play.media_ms - 500; }
+
   /* The same programme from the same beginning: a new listing may only have moved its end. */
   function same(one, other) {
     return one.key === other.key || (one.release === other.release && Math.abs(one.starts_ms - other.starts_ms) < 1500);
@@ -97,7 +100,9 @@
     if (what.mode === 'linear' && data.state && data.state.item && data.state.item.release === what.release) { wakeBar(); }
     paint();
   };
-  Screen.onEnded = function (what) { if (what.mode === 'library') { leaveChosen(TV.say('toast_over')); } };
+  Screen.onEnded = function (what) {
+    if (what.mode === 'library') { leaveChosen(TV.say('toast_over')); } else { follow(); paint(); }
+  };
   Screen.onFailed = function (what) {
     if (what.mode === 'library') { leaveChosen(TV.say('toast_failed')); return; }
     Screen.clear();

@@ -460,6 +460,37 @@ def test_a_notice_runs_over_the_picture(tv, evening):
     assert viewer.page.locator("#ticker-text").text_content() == "明天上午九点全村停电检修"
 
 
+def test_subtitles_show_until_they_are_switched_off_and_stay_off(tv, station):
+    text = "WEBVTT\n\n00:00.000 --> 00:55.000\n大家好，今天讲冬小麦返青\n".encode()
+    wheat = station.add("冬小麦返青管理", "nongji", TRAILER_MS, TRAILER, subtitles=text)
+    station.place(wheat, -10)
+    viewer = tv()
+    viewer.wait_playing()
+    track = f"{FRONT}.textTracks[0]"
+    viewer.wait(
+        f"{track} && {track}.mode === 'showing' && {track}.activeCues && {track}.activeCues.length === 1"
+    )
+    assert viewer.page.evaluate(f"{track}.activeCues[0].text") == "大家好，今天讲冬小麦返青"
+    viewer.press("Enter", "ArrowUp", "ArrowRight", "ArrowRight", "ArrowRight", "Enter")
+    viewer.page.wait_for_selector(".on-settings .setting.focus")
+    viewer.press("ArrowDown", "Enter")
+    assert viewer.page.evaluate(f"{track}.mode") == "disabled"
+    viewer.open()
+    viewer.wait_playing()
+    assert viewer.page.evaluate(f"{track}.mode") == "disabled"
+
+
+def test_a_slot_longer_than_its_programme_shows_the_slate_for_the_rest(tv, station):
+    fraud = station.add("防电信诈骗", "fazhi", BUNNY_MS, BUNNY)
+    station.place(fraud, -600, duration_s=1200)
+    station.place(fraud, 3600)
+    viewer = tv()
+    viewer.wait("document.getElementById('slate-why').textContent === '稍后播出'")
+    assert viewer.shown("slate")
+    assert "19:43" in viewer.text("#slate-next")
+    assert viewer.page.evaluate("document.querySelector('video.front') === null")
+
+
 def test_the_kiosk_starts_with_sound_where_the_browser_lets_it_and_plays_in_any_case(tv, evening):
     viewer = tv("?kiosk=1")
     viewer.wait_playing()

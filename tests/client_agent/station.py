@@ -47,6 +47,7 @@ class Programme:
     duration_ms: int
     media: bytes | None
     poster: bytes | None = None
+    subtitles: bytes | None = None
     number: int = 0
     release: str = ""
     manifest: ReleaseManifest | None = None
@@ -81,12 +82,25 @@ class Station:
         )  # fmt: skip
 
     def add(
-        self, title: str, section: str, duration_ms: int, media: bytes | None, poster: bytes | None = None
+        self,
+        title: str,
+        section: str,
+        duration_ms: int,
+        media: bytes | None,
+        poster: bytes | None = None,
+        subtitles: bytes | None = None,
     ) -> Programme:
         """A released programme of the library."""
-        made = Programme(title, section, duration_ms, media, poster, len(self.programmes) + 1)
+        made = Programme(title, section, duration_ms, media, poster, subtitles, len(self.programmes) + 1)
         layer = piece_layer_of(media if media is not None else title.encode())
         files = []
+        if subtitles is not None:
+            text = piece_layer_of(subtitles)
+            files.append(
+                ReleaseFile(
+                    kind=FileKind.SUBTITLES, sha256=text.sha256, length=text.length, pieces_root=text.root
+                )
+            )
         if poster is not None:
             drawn = piece_layer_of(poster)
             files.append(
@@ -174,6 +188,8 @@ class Station:
                 keep(agent, made.media)
             if made.poster is not None:
                 keep(agent, made.poster)
+            if made.subtitles is not None:
+                keep(agent, made.subtitles)
         return agent
 
 

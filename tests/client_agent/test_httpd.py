@@ -238,6 +238,16 @@ def test_a_flipped_byte_further_on_ends_the_answer_before_it_and_is_recorded(ser
     assert b"piece_corrupt" in data
 
 
+def test_a_dying_disk_does_not_fill_the_outbox(serve, station, machine):
+    served = serve()
+    for piece in range(100):
+        served.agent.store.on_corrupt("0" * 64, piece)
+    assert served.outbox.length() == reporting.FAULTS_AN_HOUR
+    machine.pass_s(3600)
+    served.agent.store.on_corrupt("0" * 64, 1)
+    assert served.outbox.length() == reporting.FAULTS_AN_HOUR + 1
+
+
 def test_a_recalled_programme_is_not_sent_any_more_and_cannot_be_started(serve, station):
     served = serve()
     assert served.ask(media(station)).status == 200
