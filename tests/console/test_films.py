@@ -83,7 +83,9 @@ def test_nothing_a_page_says_runs_out_of_the_picture(script: Script):
 
 
 def test_the_same_film_is_drawn_the_same_every_time():
-    first, second = (list(islice(frames(storyboard(SCRIPTS[3])), 10, 12)) for _ in range(2))
+    first, second = (
+        list(islice(frames(scenes), 10, 12)) for scenes in (scenes_of(SCRIPTS[3]), storyboard(SCRIPTS[3]))
+    )
     assert [image.tobytes() for image in first] == [image.tobytes() for image in second]
     assert first[0].size == (WIDTH, HEIGHT)
 
