@@ -6,6 +6,7 @@
   var words = JSON.parse(place.dataset.words);
   var details = document.getElementById("details");
   var done = document.getElementById("done");
+  var missing = document.getElementById("missing");
   var running = {};
   var API = "/api/v1";
   var TRIES = 6;
@@ -164,9 +165,9 @@
     locale: place.dataset.locale === "zh_CN" && window.Uppy.locales ? window.Uppy.locales.zh_CN : undefined,
     restrictions: { minFileSize: 1 },
     onBeforeUpload: function () {
-      if (details.reportValidity()) return true;
-      uppy.info(words.choose, "error", 5000);
-      return false;
+      var complete = details.reportValidity();
+      missing.hidden = complete;
+      return complete;
     }
   });
   uppy.use(window.Uppy.Dashboard, {
