@@ -125,11 +125,11 @@ def recall(
 
 # --- looking back -----------------------------------------------------------------------------------------------------
 def list_publications(
-    session: Session, caller: Caller, *, before: int | None = None, limit: int = PAGE
+    session: Session, caller: Caller, *, before: int | None = None, limit: int | None = None
 ) -> Sequence[Publication]:
     """Publications, newest first. Raises Forbidden."""
     caller.require(Action.PUBLISH_VIEW)
-    query = select(Publication).order_by(Publication.number.desc()).limit(limit)
+    query = select(Publication).order_by(Publication.number.desc()).limit(limit or PAGE)
     if before is not None:
         query = query.where(Publication.number < before)
     return session.scalars(query).all()

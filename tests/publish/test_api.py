@@ -1,0 +1,132 @@
+"""Publications over HTTP: who may, what comes back, what is said when it cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+from flask import Flask
+
+from server import lease as leases
+from server import web
+from server.catalog.models import Edition, EditionState
+from server.identity.rules import Caller
+from server.publish import service
+from server.publish.api import blueprint
+from tests.publish.conftest import ADMIN, COUNTY, EDITOR, REVIEWERS
+
+PEOPLE: Mapping[str, Caller] = {
+    "admin": ADMIN,
+    "editor": EDITOR,
+    "county": COUNTY,
+    "reviewer": next(iter(REVIEWERS.values())),
+}
+
+
+class ByName:
+    """Everybody's token is his name."""
+
+    def by_token(self, token: str) -> Caller | None:
+        return PEOPLE.get(token)
+
+    def by_session(self) -> Caller | None:
+        return None
+
+
+@pytest.fixture
+def client(province):
+    app = Flask("server.app")
+    app.config.update(SECRET_KEY="test", WTF_CSRF_CHECK_DEFAULT=False)
+    app.extensions["yuanbo.config"] = province.config
+    app.extensions["yuanbo.database"] = province.database
+    app.extensions["yuanbo.store"] = province.store
+    app.extensions["yuanbo.authenticator"] = ByName()
+    web.init_app(app)
+    app.register_blueprint(blueprint)
+    return app.test_client()
+
+
+def as_(name: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {name}"}
+
+
+def test_an_editor_publishes_and_hears_what_came_of_it(province, client):
+    province.release("冬小麦返青管理")
+
+    answer = client.post("/api/v1/publications", headers=as_("editor"))
+
+    assert answer.status_code == 200
+    body = answer.get_json()
+    assert (body["changed"], body["new_releases"], body["held_back"]) == (True, 1, [])
+    assert body["bytes"] > 0
+    again = client.post("/api/v1/publications", headers=as_("editor")).get_json()
+    assert (again["changed"], again["number"]) == (False, body["number"])
+
+
+def test_what_was_held_back_is_said_in_plain_words_of_the_readers_language(province, client):
+    forged = province.upload("没有审过的节目")
+    with province.database.write() as session:
+        session.get(Edition, forged).state = EditionState.RELEASED
+
+    body = client.post("/api/v1/publications", headers=as_("admin")).get_json()
+
+    [held] = body["held_back"]
+    assert (held["kind"], held["subject"], held["title"]) == ("edition", forged, "没有审过的节目")
+    assert held["reasons"] == [{"code": "not_reviewed", "text": "审计链里没有三审通过的记录"}]
+
+
+@pytest.mark.parametrize("person", ["county", "reviewer"])
+def test_others_may_look_but_not_publish(client, person):
+    assert client.post("/api/v1/publications", headers=as_(person)).status_code == 403
+    assert client.get("/api/v1/publications", headers=as_(person)).status_code == 200
+
+
+def test_strangers_see_nothing(client):
+    assert client.post("/api/v1/publications").status_code == 401
+    assert client.get("/api/v1/publications").status_code == 401
+
+
+def test_publications_are_listed_newest_first_page_by_page(province, client, monkeypatch):
+    monkeypatch.setattr(service, "PAGE", 2)
+    for title in ("一", "二", "三"):
+        province.release(title)
+        province.publish()
+
+    first = client.get("/api/v1/publications", headers=as_("admin")).get_json()
+    second = client.get("/api/v1/publications", query_string={"after": first["next"]}, headers=as_("admin"))
+
+    numbers = [item["number"] for item in first["items"] + second.get_json()["items"]]
+    assert len(numbers) == 4
+    assert numbers == sorted(numbers, reverse=True)
+    assert first["items"][0]["by"] == "测试"
+    assert first["items"][0]["summary"]["new_releases"] == 1
+
+
+def test_one_publication_can_be_looked_at(province, client):
+    province.release("一")
+    number = province.publish().number
+
+    found = client.get(f"/api/v1/publications/{number}", headers=as_("admin")).get_json()
+
+    assert (found["number"], found["state"], found["snapshot_version"]) == (number, "done", number)
+    missing = client.get("/api/v1/publications/99999", headers=as_("admin"))
+    assert missing.status_code == 404
+    assert missing.content_type == "application/problem+json"
+
+
+def test_a_second_publisher_is_asked_to_come_again(province, client):
+    with leases.held(province.database, service.LEASE, lasts_ms=60_000):
+        answer = client.post("/api/v1/publications", headers=as_("admin"))
+
+    assert answer.status_code == 409
+    assert answer.get_json()["detail"] == "另一次发布正在进行，请稍后再试"
+
+
+def test_a_damaged_read_plane_is_said_in_words(province, client):
+    for path in province.config.read.glob("r/metadata/*.snapshot.json"):
+        path.write_bytes(b"{}")
+
+    answer = client.post("/api/v1/publications", headers=as_("admin"))
+
+    assert answer.status_code == 503
+    assert answer.get_json()["code"] == "read_plane_damaged"
