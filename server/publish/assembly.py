@@ -7,7 +7,7 @@ the read plane.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -36,8 +36,8 @@ from server.publish.signers import Case, Document, PlainSigner
 from server.publish.trust_repository import Content, Repository, Served
 from server.publish.trust_roles import RoleFile, TargetInfo, Unsigned
 
-Numbers = Callable[[str, int], int]
-"""The next version of a role, above the one that is served."""
+Numbers = Callable[[Mapping[str, int]], Mapping[str, int]]
+"""The next version of each role, given the version that is served (0: none)."""
 
 
 @dataclass(frozen=True)
@@ -137,9 +137,13 @@ class Assembly:
         return content is None or content.targets != targets or self._is_due(role, content.expires)
 
     # --- signing -----------------------------------------------------------------------------------------------------
+    def _versions(self, roles: Iterable[str]) -> Mapping[str, int]:
+        served = self.served.meta if self.served else {}
+        floors = {role: served[role].version if role in served else 0 for role in roles}
+        return self.numbers(floors) if floors else {}
+
     def _version(self, role: str) -> int:
-        meta = self.served.meta.get(role) if self.served else None
-        return self.numbers(role, meta.version if meta else 0)
+        return self._versions([role])[role]
 
     def _add(self, unsigned: Unsigned, signatures: Mapping[str, str]) -> None:
         by_id = {self._key_ids[name]: signature for name, signature in signatures.items()}
@@ -181,17 +185,16 @@ class Assembly:
         bins: dict[str, dict[str, TargetInfo]] = {role: {} for role in bin_names()}
         for target, info in wanted.items():
             bins[bin_of(target)][target] = info
-        for role, targets in bins.items():
-            if self._must_sign(role, targets):
-                unsigned = trust_roles.targets(role, targets, version=self._version(role), now=self.now)
-                before = self.role_bytes(role)
-                self._add(
-                    unsigned,
-                    {
-                        signer.public.name: signer.sign_catalogue(unsigned.payload, before=before)
-                        for signer in (self.panel.policy, self.panel.officer)
-                    },
-                )
+        changed = [role for role, targets in bins.items() if self._must_sign(role, targets)]
+        for role, version in self._versions(changed).items():
+            self._sign_bin(trust_roles.targets(role, bins[role], version=version, now=self.now))
+
+    def _sign_bin(self, unsigned: Unsigned) -> None:
+        before = self.role_bytes(unsigned.role)
+        signers = (self.panel.policy, self.panel.officer)
+        self._add(
+            unsigned, {s.public.name: s.sign_catalogue(unsigned.payload, before=before) for s in signers}
+        )
 
     def _catalogue_for(self, key: PublicKey) -> Catalogue:
         """The catalogue as it stands now, as far as this key signed it."""
@@ -221,16 +224,22 @@ class Assembly:
         # Frames first: local documents are held against the frame that stations will follow.
         for target in sorted(wanted, key=lambda name: (not name.startswith("frame/"), name)):
             role = role_of_target(target)
-            info = self._document(target, wanted[target], frames)
+            document = wanted[target]
+            info = self._document(target, document, frames)
             if info is None:
                 continue
             content[role][target] = info
-            if role == names.FRAME:
-                frame = decode(self.documents.get(target) or self.served_bytes(target) or b"", Frame)
-                frames[frame.region] = frame
+            if isinstance(document, Frame):
+                frames[document.region] = self._frame_that_stands(target, document)
         for role, targets in content.items():
             if self._must_sign(role, targets):
                 self._sign_document_role(role, targets)
+
+    def _frame_that_stands(self, target: str, wanted: Frame) -> Frame:
+        """The frame that stations will follow: the wanted one, or the one served where that was refused."""
+        if all(held.subject != target for held in self.held_back):
+            return wanted
+        return decode(self.served_bytes(target) or b"", Frame)
 
     def _document(self, target: str, document: Document, frames: Mapping[str, Frame]) -> TargetInfo | None:
         """What the role shall say of a target; None where nothing was ever signed under this name."""
@@ -306,7 +315,9 @@ class Assembly:
     def stamp(self, snapshot: RoleFile) -> RoleFile:
         """A new timestamp for a snapshot."""
         floor = self.served.timestamp_version if self.served else 0
-        unsigned = trust_roles.timestamp(snapshot, version=self.numbers(TIMESTAMP, floor), now=self.now)
+        unsigned = trust_roles.timestamp(
+            snapshot, version=self.numbers({TIMESTAMP: floor})[TIMESTAMP], now=self.now
+        )
         before = self.served.timestamp_bytes if self.served else None
         signature = self.panel.timestamp.sign_next(unsigned.payload, before=before)
         return unsigned.with_signatures({self._key_ids[TIMESTAMP]: signature})

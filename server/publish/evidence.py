@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from protocol import keys as ed25519
 from protocol.documents import ReleaseFile, ReleaseManifest, Rendition, decode
@@ -40,37 +43,116 @@ class Refused(Exception):
 
 # --- the audit chain ------------------------------------------------------------------------------------------------
 class History:
-    """The audit chain as one signer saw it, checked link by link from the first one.
+    """The audit chain as one signer has seen it, from the first link on.
 
-    ``known`` is the head the signer remembers: a chain that no longer contains it was rewritten. Raises
-    audit.ChainBroken.
+    What it saw it remembers in a file of its own, 48 bytes a link: the link's hash and a tag of what it is about. So
+    only new links are read each time, and yet no old one can change, move to another subject or vanish unnoticed:
+    whatever a proof rests on is fetched by its remembered number and hashed again.
     """
 
-    def __init__(self, database: Database, known: audit.Head) -> None:
-        with database.read() as session:
-            self.head = audit.verify_chain(session)
-            if known.seq:
-                link = session.get(AuditEntry, known.seq)
-                if link is None or link.hash != known.hash:
-                    raise audit.ChainBroken(N_("审计记录 %(seq)s 与此前所见不符"), seq=known.seq)
-            rows = session.execute(
-                select(
-                    AuditEntry.seq,
-                    AuditEntry.actor_id,
-                    AuditEntry.action,
-                    AuditEntry.detail,
-                    AuditEntry.subject,
-                )
-                .where(AuditEntry.subject.startswith("edition:"), AuditEntry.seq <= self.head.seq)
-                .order_by(AuditEntry.seq)
-            ).all()
-        self._links: dict[str, list[Link]] = defaultdict(list)
-        for seq, actor, action, detail, subject in rows:
-            self._links[subject.removeprefix("edition:")].append(Link(seq, actor, action, detail))
+    def __init__(self, database: Database, memory: Path) -> None:
+        """Reads what is new. Raises audit.ChainBroken when the chain is broken or is not the one remembered."""
+        self._database = database
+        self._hashes: list[bytes] = []
+        self._seqs: dict[bytes, list[int]] = defaultdict(list)
+        self._fresh: dict[int, Link] = {}
+        self._remember(_records(memory))
+        new = self._read_new()
+        if new:
+            _append(memory, new)
+
+    @property
+    def head(self) -> audit.Head:
+        """The last link seen."""
+        return audit.Head(len(self._hashes), self._hashes[-1].hex()) if self._hashes else audit.Head()
 
     def proof(self, edition: str) -> ProvenRelease | None:
         """Three reviews by three people, none the contributor, and not withdrawn since; or None."""
-        return proven_release(self._links.get(edition, []))
+        return self.proofs([edition])[edition]
+
+    def proofs(self, editions: Collection[str]) -> dict[str, ProvenRelease | None]:
+        """The same for many. Raises audit.ChainBroken when a link is not what it was."""
+        seqs = {edition: self._seqs.get(_tag(f"edition:{edition}"), []) for edition in editions}
+        self._fetch([seq for many in seqs.values() for seq in many if seq not in self._fresh])
+        return {edition: proven_release([self._fresh[seq] for seq in many]) for edition, many in seqs.items()}
+
+    def _remember(self, records: Iterable[bytes]) -> None:
+        for record in records:
+            self._hashes.append(record[:_HASH])
+            self._seqs[record[_HASH:]].append(len(self._hashes))
+
+    def _read_new(self) -> list[bytes]:
+        """Records of the links after the last one seen."""
+        new: list[bytes] = []
+        with self._database.read() as session:
+            if self._hashes:
+                self._check(session.get(AuditEntry, len(self._hashes)), len(self._hashes))
+            while page := _page_after(session, len(self._hashes)):
+                new += [self._next(entry) for entry in page]
+                session.expunge_all()
+        return new
+
+    def _next(self, entry: AuditEntry) -> bytes:
+        head = self.head
+        if entry.seq != head.seq + 1:
+            raise audit.ChainBroken(N_("审计记录 %(seq)s 缺失"), seq=head.seq + 1)
+        if entry.prev_hash != head.hash or entry.hash != audit.link_hash(entry):
+            raise audit.ChainBroken(N_("审计记录 %(seq)s 被改动"), seq=entry.seq)
+        record = bytes.fromhex(entry.hash) + _tag(entry.subject)
+        self._remember([record])
+        self._fresh[entry.seq] = _link(entry)
+        return record
+
+    def _check(self, entry: AuditEntry | None, seq: int) -> AuditEntry:
+        if entry is None or audit.link_hash(entry) != self._hashes[seq - 1].hex():
+            raise audit.ChainBroken(N_("审计记录 %(seq)s 与此前所见不符"), seq=seq)
+        return entry
+
+    def _fetch(self, seqs: Sequence[int]) -> None:
+        with self._database.read() as session:
+            for start in range(0, len(seqs), _PAGE):
+                part = seqs[start : start + _PAGE]
+                query = select(AuditEntry).where(AuditEntry.seq.in_(part))
+                found = {entry.seq: entry for entry in session.scalars(query)}
+                for seq in part:
+                    self._fresh[seq] = _link(self._check(found.get(seq), seq))
+
+
+_HASH, _TAG, _PAGE = 32, 16, 1_000
+
+
+def _tag(subject: str) -> bytes:
+    return hashlib.sha256(subject.encode()).digest()[:_TAG]
+
+
+def _link(entry: AuditEntry) -> Link:
+    return Link(entry.seq, entry.actor_id, entry.action, entry.detail)
+
+
+def _page_after(session: Session, seq: int) -> Sequence[AuditEntry]:
+    query = select(AuditEntry).where(AuditEntry.seq > seq).order_by(AuditEntry.seq).limit(_PAGE)
+    return session.scalars(query).all()
+
+
+def _records(memory: Path) -> list[bytes]:
+    """What was remembered; a record cut short by a power cut is as if it had not been seen."""
+    try:
+        data = memory.read_bytes()
+    except FileNotFoundError:
+        return []
+    size = _HASH + _TAG
+    return [data[at : at + size] for at in range(0, len(data) - size + 1, size)]
+
+
+def _append(memory: Path, records: Sequence[bytes]) -> None:
+    descriptor = os.open(memory, os.O_CREAT | os.O_RDWR, 0o600)
+    with os.fdopen(descriptor, "r+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(size - size % (_HASH + _TAG))
+        file.truncate()
+        file.write(b"".join(records))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def review_problem(manifest: ReleaseManifest, history: History) -> Problem | None:

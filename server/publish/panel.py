@@ -13,8 +13,6 @@ from server.publish.rules import BUILD, CITIES, OFFICERS, OFFLINE, POLICY, SNAPS
 from server.publish.signers import CitySigner, FreshnessSigner, OfficerSigner, PlainSigner, PolicySigner
 from server.storage import Store
 
-POLICY_MEMORY = "policy-memory.json"
-
 
 @dataclass(frozen=True)
 class Panel:
@@ -44,8 +42,8 @@ def seat(config: Config, database: Database, store: Store) -> Panel:
         public=public,
         offline=plain(*OFFLINE[:2]),
         build=plain(*BUILD[:2]),
-        policy=PolicySigner(read_key(folder, POLICY), folder / POLICY_MEMORY, database, store),
-        officer=OfficerSigner(read_key(folder, OFFICERS[0]), database),
+        policy=PolicySigner(read_key(folder, POLICY), folder, database, store),
+        officer=OfficerSigner(read_key(folder, OFFICERS[0]), folder, database),
         cities={
             local_role(city): CitySigner(read_key(folder, local_role(city)), city, public[POLICY])
             for city in CITIES

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from protocol.documents import ReleaseManifest, decode
@@ -35,6 +35,9 @@ from server.schedule.service import CompiledSchedule, ReleaseRef
 from server.storage import Store
 
 log = logging.getLogger(__name__)
+
+RENEW_EVERY_S = 20
+_CHUNK = 500
 
 Compile = Callable[..., CompiledSchedule]
 """``compile_documents`` of the schedule, or a test's stand-in: (session, releases=…, now=…)."""
@@ -82,14 +85,14 @@ class Publisher:
     ) -> None:
         self._database, self._config, self._store = database, config, store
         self._lease, self._now, self._by = lease, now, by
-        self._started = time.monotonic()
+        self._started = self._renewed = time.monotonic()
         self._number: int | None = None
         self._repository = Repository(config.read)
         self._panel = seat(config, database, store)
         keep_root(self._repository, self._panel, now=now)
         self._served = _served(self._repository)
         settle(database, self._served)
-        self._assembly = Assembly(self._repository, self._served, self._panel, self._next_version, now)
+        self._assembly = Assembly(self._repository, self._served, self._panel, self._next_versions, now)
 
     # --- publish ---
     def publish(self, compile_schedule: Compile) -> PublicationResult:
@@ -180,10 +183,10 @@ class Publisher:
             raise
 
     # --- numbers ---
-    def _next_version(self, role: str, floor: int) -> int:
-        """A version that was never used, even if the database was restored to before what is served."""
+    def _next_versions(self, floors: Mapping[str, int]) -> Mapping[str, int]:
+        """Versions that were never used, even if the database was restored to before what is served."""
         with self._database.write() as session:
-            return _take(session, role, floor)
+            return {role: _take(session, role, floor) for role, floor in floors.items()}
 
     def _begin(self) -> int:
         """The publication's number and its row, before anything of it is served."""
@@ -198,7 +201,10 @@ class Publisher:
             settle(self._database, _served(self._repository))
 
     def _still_ours(self) -> None:
-        self._lease.renew(self._database)
+        """Between files that take long to read: hold the lease on. Raises leases.LeaseLost."""
+        if time.monotonic() - self._renewed > RENEW_EVERY_S:
+            self._lease.renew(self._database)
+            self._renewed = time.monotonic()
 
     def _took_ms(self) -> int:
         return round((time.monotonic() - self._started) * 1000)
@@ -250,19 +256,26 @@ def _note_done(
 
 
 def _note_admitted(session: Session, number: int, admitted: Sequence[NewRelease]) -> None:
-    for release in admitted:
-        if session.get(Release, release.edition) is None:
-            session.add(
-                Release(
-                    edition_id=release.edition,
-                    sha256=release.info.sha256,
-                    length=release.info.length,
-                    data=release.data,
-                    duration_ms=decode(release.data, ReleaseManifest).duration_ms,
-                    admitted_in=number,
-                )
-            )
-    mark_admitted(session, [release.edition for release in admitted], number)
+    editions = [release.edition for release in admitted]
+    known: set[str] = set()
+    for start in range(0, len(editions), _CHUNK):
+        query = select(Release.edition_id).where(Release.edition_id.in_(editions[start : start + _CHUNK]))
+        known |= set(session.scalars(query))
+    rows = [
+        {
+            "edition_id": release.edition,
+            "sha256": release.info.sha256,
+            "length": release.info.length,
+            "data": release.data,
+            "duration_ms": decode(release.data, ReleaseManifest).duration_ms,
+            "admitted_in": number,
+        }
+        for release in admitted
+        if release.edition not in known
+    ]
+    if rows:
+        session.execute(insert(Release), rows)
+    mark_admitted(session, editions, number)
     session.flush()
 
 

@@ -26,6 +26,7 @@ from server.publish.models import Publication, PublicationState, RecalledRelease
 from server.publish.panel import seat
 from server.publish.publisher import Compile, PublicationResult, Publisher, keep_root
 from server.publish.trust_repository import Repository, RepositoryDamaged
+from server.readplane import sweep
 from server.receiptkey import receipt_public
 from server.schedule.service import compile_documents
 from server.storage import Store, open_store
@@ -36,6 +37,7 @@ SYSTEM = "系统"
 PAGE = 50
 PROVINCE = "13"
 STALE_AFTER = timedelta(hours=2)
+LEFT_BEHIND_AFTER = timedelta(hours=1)
 
 
 # --- the beginning ----------------------------------------------------------------------------------------------------
@@ -74,12 +76,14 @@ def publish(
 
 
 def keep_fresh(database: Database, config: Config, store: Store, *, now: datetime) -> None:
-    """What happens every hour by itself: a new timestamp, and a new snapshot with whatever runs out soon.
+    """What happens every hour by itself: a new timestamp, a new snapshot with whatever runs out soon, and no half
+    files of killed publishers.
 
     Changes nothing that is said. Raises as :func:`publish`.
     """
     with _lease(database) as lease:
         Publisher(database, config, store, lease, now, SYSTEM).keep_fresh()
+        sweep(config.read, before_s=(now - LEFT_BEHIND_AFTER).timestamp())
 
 
 @contextmanager

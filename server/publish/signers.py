@@ -31,7 +31,6 @@ from protocol.regions import city_of, lineage
 from protocol.times import from_text
 from server.db import Database
 from server.i18n import N_
-from server.identity import audit
 from server.publish.evidence import (
     History,
     Refused,
@@ -52,6 +51,9 @@ from server.publish.scope import (
 )
 from server.readplane import write_whole
 from server.storage import Store
+
+MEMORY_FILE = "policy-memory.json"
+LINKS_FILE = "-links.bin"
 
 Document = Frame | LocalDocument | Recall | Emergency | Network
 _NOT_EXAMINED = N_("签名者没有审查过：%(target)s")
@@ -219,30 +221,27 @@ class Remembered(msgspec.Struct, frozen=True):
 
 
 class _Memory(msgspec.Struct, kw_only=True):
-    audit_seq: int = 0
-    audit_hash: str = audit.GENESIS_HASH
     documents: dict[str, Remembered] = {}
 
 
 class PolicySigner(CatalogueSigner):
     """The province's rule, as a key: three audited reviews, unharmed media, rights, scope, serial + 1.
 
-    Its memory is a file of its own: the head of the audit chain it last saw, and for each document the serial and
+    Its memory are files of its own in ``folder``: the audit chain as it saw it, and for each document the serial and
     hash it last examined. So a rewritten history is noticed, and no serial ever stands for two documents.
     """
 
-    def __init__(self, key: PrivateKey, memory: Path, database: Database, store: Store) -> None:
+    def __init__(self, key: PrivateKey, folder: Path, database: Database, store: Store) -> None:
         super().__init__(key)
-        self._path = memory
+        self._folder = folder
         self._database = database
         self._store = store
-        self._memory = _read_memory(memory)
+        self._memory = _read_memory(folder / MEMORY_FILE)
         self._is_dirty = False
 
     @cached_property
     def _history(self) -> History:
-        """Raises audit.ChainBroken when the chain is broken or not the one remembered."""
-        return History(self._database, audit.Head(self._memory.audit_seq, self._memory.audit_hash))
+        return History(self._database, self._folder / f"{self.public.name}{LINKS_FILE}")
 
     # --- catalogue ---
     def _release_problem(self, manifest: ReleaseManifest, now: datetime) -> Problem | None:
@@ -255,17 +254,10 @@ class PolicySigner(CatalogueSigner):
 
     def sign_catalogue(self, payload: bytes, *, before: bytes | None) -> str:
         """As any signer of the catalogue, and each entry, old or new, must be proven by the audit chain now."""
-        for target in targets_of(payload):
-            if self._history.proof(target.removeprefix("release/").removesuffix(".json")) is None:
-                raise Refused(Problem("not_reviewed", N_("审计链里没有三审通过的记录")))
-        self._remember_history()
+        editions = [target.removeprefix("release/").removesuffix(".json") for target in targets_of(payload)]
+        if None in self._history.proofs(editions).values():
+            raise Refused(Problem("not_reviewed", N_("审计链里没有三审通过的记录")))
         return super().sign_catalogue(payload, before=before)
-
-    def _remember_history(self) -> None:
-        head = self._history.head
-        if head.seq != self._memory.audit_seq:
-            self._memory.audit_seq, self._memory.audit_hash = head.seq, head.hash
-            self._save()
 
     # --- documents ---
     def last_serial(self, target: str, served: Callable[[], bytes | None]) -> Remembered | None:
@@ -302,7 +294,7 @@ class PolicySigner(CatalogueSigner):
         return super().sign_documents(payload, before=before)
 
     def _save(self) -> None:
-        write_whole(self._path, msgspec.json.encode(self._memory), mode=0o600)
+        write_whole(self._folder / MEMORY_FILE, msgspec.json.encode(self._memory), mode=0o600)
 
 
 def _read_memory(path: Path) -> _Memory:
@@ -314,15 +306,16 @@ def _read_memory(path: Path) -> _Memory:
 
 # --- officers -------------------------------------------------------------------------------------------------------
 class OfficerSigner(CatalogueSigner):
-    """Stands in for an officer at his own computer: looks at reviews and documents, remembers nothing."""
+    """Stands in for an officer at his own computer: looks at reviews and documents, and remembers the audit chain."""
 
-    def __init__(self, key: PrivateKey, database: Database) -> None:
+    def __init__(self, key: PrivateKey, folder: Path, database: Database) -> None:
         super().__init__(key)
+        self._folder = folder
         self._database = database
 
     @cached_property
     def _history(self) -> History:
-        return History(self._database, audit.Head())
+        return History(self._database, self._folder / f"{self.public.name}{LINKS_FILE}")
 
     def _release_problem(self, manifest: ReleaseManifest, now: datetime) -> Problem | None:
         return review_problem(manifest, self._history) or super()._release_problem(manifest, now)

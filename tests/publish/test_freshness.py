@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 from contextlib import closing
 from dataclasses import replace
@@ -152,6 +153,20 @@ def test_a_document_that_rotted_on_the_read_plane_is_written_again(sqlite_provin
     assert not sqlite_province.publish().changed
 
     assert decode(terminal.fetch(frame_target("13")), Frame).region == "13"
+
+
+def test_half_files_of_a_killed_publisher_are_swept_away_after_an_hour(sqlite_province):
+    metadata = sqlite_province.config.read / "r" / "metadata"
+    old, young = metadata / ".9.frame.json.0a1b2c3d.part", metadata / ".10.frame.json.0a1b2c3d.part"
+    for path, age_s in ((old, 7200), (young, 60)):
+        path.write_bytes(b"half")
+        moment = sqlite_province.now.timestamp() - age_s
+        os.utime(path, (moment, moment))
+
+    keep_fresh(sqlite_province)
+
+    assert not old.exists()
+    assert young.exists()
 
 
 # --- the beginning ----------------------------------------------------------------------------------------------------

@@ -204,6 +204,60 @@ def rewrite(session) -> None:
         link.hash = before = audit.link_hash(link)
 
 
+@pytest.mark.parametrize(
+    "tampering",
+    [
+        {"actor_name": "别人"},
+        {"subject": "edition:elsewhere"},
+        {"action": "edition.note"},
+    ],
+    ids=lambda values: next(iter(values)),
+)
+def test_an_old_link_that_changes_later_proves_nothing(province, tampering):
+    """A withdrawal that was seen cannot be hidden by changing or moving its link."""
+    edition = province.release("一")
+    province.publish()
+    with province.database.write() as session:
+        programmes.withdraw(session, ADMIN, edition, now=province.now)
+    province.release("二")
+    province.publish()
+    with province.database.write() as session:
+        session.execute(update(AuditEntry).where(AuditEntry.action == review.WITHDRAWN).values(**tampering))
+        session.get(catalog.Edition, edition).state = catalog.EditionState.RELEASED
+    province.release("三")
+
+    with pytest.raises(audit.ChainBroken, match="与此前所见不符"):
+        province.publish()
+
+
+def test_an_old_link_that_is_deleted_later_proves_nothing(province):
+    edition = province.release("一")
+    province.publish()
+    with province.database.write() as session:
+        programmes.withdraw(session, ADMIN, edition, now=province.now)
+    province.release("二")
+    province.publish()
+    with province.database.write() as session:
+        session.query(AuditEntry).filter_by(action=review.WITHDRAWN).delete()
+        session.get(catalog.Edition, edition).state = catalog.EditionState.RELEASED
+
+    with pytest.raises(audit.ChainBroken, match="与此前所见不符"):
+        province.publish()
+
+
+def test_a_memory_cut_short_by_a_power_cut_is_read_again_from_the_chain(province):
+    province.release("一")
+    province.publish()
+    memory = province.config.keys / "policy-links.bin"
+    memory.write_bytes(memory.read_bytes()[:-20])
+    province.release("二")
+
+    assert province.publish().new_releases == 1
+
+    with province.database.read() as session:
+        assert memory.stat().st_size == 48 * audit.head_of(session).seq
+
+
 def test_a_history_cut_off_behind_the_remembered_head_is_noticed(province):
     province.release("一")
     province.publish()
@@ -241,7 +295,13 @@ def case(sqlite_province, edition) -> Case:
 def case_of(province, **frames: Frame) -> Case:
     repository = Repository(province.config.read)
     seats = seat(province.config, province.database, province.store)
-    assembly = Assembly(repository, repository.served(), seats, lambda _role, floor: floor + 1, province.now)
+    assembly = Assembly(
+        repository,
+        repository.served(),
+        seats,
+        lambda floors: {r: v + 1 for r, v in floors.items()},
+        province.now,
+    )
     return Case(assembly._catalogue_for, frames, assembly.served_bytes, province.now)
 
 
@@ -490,9 +550,12 @@ def test_the_policy_signer_remembers_in_a_file_of_its_own(sqlite_province, editi
     found = json.loads(memory.read_bytes())
 
     assert memory.stat().st_mode & 0o777 == 0o600
+    links = sqlite_province.config.keys / "policy-links.bin"
     with sqlite_province.database.read() as session:
         head = audit.head_of(session)
-    assert (found["audit_seq"], found["audit_hash"]) == (head.seq, head.hash)
+    assert links.stat().st_mode & 0o777 == 0o600
+    assert links.stat().st_size == 48 * head.seq
+    assert links.read_bytes()[-48:-16].hex() == head.hash
     served = next(sqlite_province.config.read.glob("r/targets/*.recall.json")).read_bytes()
     assert found["documents"]["recall.json"] == {"serial": 1, "sha256": hashlib.sha256(served).hexdigest()}
 
