@@ -12,6 +12,7 @@
   var shown = null;           /* the show on it */
   var coming = null;          /* the show that is being put on, until it moves */
   var ready = null;           /* the show loaded ahead on the other video */
+  var unready = null;         /* the key of one that could not be */
   var reports = [], sending = false, lastReport = 0, lastMoved = 0, lastPosition = -1;
   var muted = true;
 
@@ -31,7 +32,7 @@
   };
 
   Screen.ahead = function (show) {
-    if (coming || (ready && ready.key === show.key) || (shown && shown.key === show.key)) { return; }
+    if (coming || unready === show.key || (ready && ready.key === show.key)) { return; }
     ready = show;
     load(videos[1 - front], show);
   };
@@ -105,7 +106,7 @@
     video.addEventListener('error', function () {
       var show = video.show;
       if (!show || !video.getAttribute('src')) { return; }
-      if (show === ready) { ready = null; return; }
+      if (show === ready) { unready = show.key; ready = null; return; }
       if (show === shown) { say('stalled'); }
       fail(show);
     });
@@ -245,6 +246,8 @@
     if (!shown) { return; }
     if (video.currentTime !== lastPosition || video.paused || document.hidden) { lastPosition = video.currentTime; moved(); }
     if (now - lastMoved > STUCK_MS && !video.ended) { var stuck = shown; say('stalled'); fail(stuck); return; }
+    /* The line is never paused by anybody but the browser, which does so to a window nobody sees. */
+    if (shown.mode === 'linear' && video.paused && !video.ended && !document.hidden && !coming) { video.play(); }
     var state = stateOf(video);
     if (now - lastReport > (state === 'playing' ? REPORT_MS : QUIET_REPORT_MS)) { say(state); }
     if (shown.mode === 'linear' && !video.paused && !video.seeking && TV.now() !== null && TV.now() < shown.ends_ms) {

@@ -11,7 +11,7 @@
   var where = 'watch';              /* watch, menu, chosen */
   var data = { state: null, library: null, listing: null, day: 0, captions: true, big: false };
   var base = null;                  /* {now_ms, perf}: the agent's time when it was asked */
-  var barUntil = 0, toastUntil = 0, retries = 0, retryAt = 0, pollAt = 0, polling = false, drawn = '', rate = 0;
+  var barUntil = 0, toastUntil = 0, retries = 0, retryAt = 0, pollAt = 0, polling = false, drawn = '', rate = 0, urgent = false;
   var query = window.location.search, kiosk = /[?&]kiosk=1\b/.test(query);
 
   /* --- time and talking to the agent --- */
@@ -61,16 +61,25 @@
 
   /* --- the channel's line --- */
   function refresh() {
-    var state = data.state;
-    if (where !== 'chosen' || (state && state.item && state.item.source === 'emergency')) { follow(); }
+    var item = data.state && data.state.item, emergency = !!item && item.source === 'emergency';
+    if (emergency && !urgent) { interrupt(); }
+    urgent = emergency;
+    if (where !== 'chosen') { follow(); }
     redraw();
     paint();
+  }
+
+  /* An emergency comes before whatever somebody was doing; afterwards a key opens the menu as always. */
+  function interrupt() {
+    if (where === 'chosen') { Screen.clear(); }
+    where = 'watch';
+    retryAt = 0;
+    toast(TV.say('toast_emergency'));
   }
 
   /* Put on what the line shows at this moment. */
   function follow() {
     var state = data.state, wanted = state && state.play, now = TV.now();
-    if (where === 'chosen') { leaveChosen(TV.say('toast_emergency')); }
     if (wanted && now !== null && now >= wanted.ends_ms) { wanted = state.then; }
     if (!wanted || now === null || now >= wanted.ends_ms || isOver(wanted, now)) {
       if (Screen.wanted() && Screen.wanted().mode === 'linear') { Screen.clear(); }
