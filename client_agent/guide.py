@@ -7,8 +7,6 @@ recall, region ours, inside validity) and keeps memory bounded: a day holds some
 
 from __future__ import annotations
 
-import hashlib
-import logging
 import threading
 from array import array
 from bisect import bisect_left, bisect_right
@@ -16,57 +14,30 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
-from enum import StrEnum
-from typing import TypeVar
 
 from client_agent.database import Database
+from client_agent.documents import DocumentTable, Programme, read_programme
 from client_agent.planner import Airing
+from client_agent.playrule import Refusal, is_emergency, is_in_force, rights_refusal
 from client_agent.store import Store
 from protocol import names
 from protocol.batch import ClockState
 from protocol.documents import (
-    Emergency,
     FileKind,
-    Frame,
-    LocalDocument,
-    Network,
     Notice,
-    Recall,
     Ref,
     ReleaseFile,
     ReleaseManifest,
     Rendition,
-    Rights,
-    Succession,
-    decode,
 )
-from protocol.errors import MalformedDocument
 from protocol.merge import ListedItem, Listing, Source, merge
-from protocol.regions import lineage, within
+from protocol.regions import within
 from protocol.times import day_bounds_ms, day_of_ms, text_to_ms
 
-log = logging.getLogger(__name__)
 CACHED_LISTINGS = 3
 CACHED_MANIFESTS = 64
 NEXT_ITEMS = 4
-_D = TypeVar("_D", Frame, LocalDocument, Emergency, Network, Recall, ReleaseManifest)
-
-
-class Refusal(StrEnum):
-    """Why something may not be played now; the TV page has words for each."""
-
-    NO_SCHEDULE = "no-schedule"
-    """Nothing verified names this release (any more)."""
-    NOT_ADMITTED = "not-admitted"
-    """The catalogue does not admit what the schedule names, or its manifest is not here."""
-    RECALLED = "recalled"
-    REGION = "region"
-    RIGHTS = "rights"
-    EXPIRED = "expired"
-    """The schedule's own validity is over."""
-    CLOCK = "clock"
-    """Linear play needs a known clock."""
-    NOT_STORED = "not-stored"
+__all__ = ["Guide", "LibraryItem", "OnAir", "Playable", "ReadyItem", "Refusal"]
 
 
 @dataclass(frozen=True)
@@ -125,20 +96,6 @@ class ReadyItem:
     reason: Refusal | None
 
 
-@dataclass(frozen=True)
-class _Documents:
-    """The decoded documents of one version of the state."""
-
-    version: str
-    region: str
-    frame: Frame | None
-    locals: tuple[LocalDocument, ...]
-    emergency: Emergency | None
-    recalled: frozenset[str]
-    scheduled: dict[str, str]
-    """Release → edition, of everything that any document names."""
-
-
 class _IndexedListing:
     """A listing with its starts beside it, so that "what is on" is a bisection and not 3,500 time texts."""
 
@@ -160,11 +117,12 @@ class Guide:
         self, database: Database, store: Store, region: str, now: Callable[[], tuple[int, ClockState]]
     ) -> None:
         self._database = database
+        self._table = DocumentTable(database)
         self._store = store
         self._region = region
         self._now = now
         self._lock = threading.RLock()
-        self._documents: _Documents | None = None
+        self._documents: Programme | None = None
         self._listings: OrderedDict[tuple[str, str, date], _IndexedListing] = OrderedDict()
         self._manifests: OrderedDict[str, ReleaseManifest | None] = OrderedDict()
 
@@ -172,38 +130,16 @@ class Guide:
     @property
     def version(self) -> str:
         """Changes whenever a verified document changes: an ETag for pages."""
-        return self._database.setting("documents_version", "0")
+        return self._table.version
 
-    def _current(self) -> _Documents:
+    def _current(self) -> Programme:
         version = self.version
         with self._lock:
             if self._documents is None or self._documents.version != version:
-                self._documents = self._load(version)
+                self._documents = read_programme(self._database, self._region)
                 self._listings.clear()
                 self._manifests.clear()
             return self._documents
-
-    def _load(self, version: str) -> _Documents:
-        network = load_document(self._database, names.NETWORK_TARGET, Network)
-        region = effective_region(self._region, network.successions if network else [])
-        frame = None
-        for code in lineage(region):
-            frame = frame or load_document(self._database, names.frame_target(code), Frame)
-        local = [
-            load_document(self._database, names.local_target(c), LocalDocument) for c in lineage(region)[:-1]
-        ]
-        present = tuple(document for document in local if document is not None)
-        emergency = load_document(self._database, names.EMERGENCY_TARGET, Emergency)
-        recalled = frozenset(row[0] for row in self._database.rows("SELECT release FROM recalls"))
-        return _Documents(
-            version,
-            region,
-            frame,
-            present,
-            emergency,
-            recalled,
-            dict(named_releases(frame, present, emergency)),
-        )
 
     @property
     def region(self) -> str:
@@ -240,16 +176,11 @@ class Guide:
                 self._manifests.popitem(last=False)
         return manifest
 
-    def _load_manifest(self, documents: _Documents, release: str) -> ReleaseManifest | None:
+    def _load_manifest(self, documents: Programme, release: str) -> ReleaseManifest | None:
         edition = documents.scheduled.get(release)
-        if edition is None:
+        if edition is None or self._table.sha256_of(names.release_target(edition)) != release:
             return None
-        found = self._database.row(
-            "SELECT sha256 FROM documents WHERE target = ?", (names.release_target(edition),)
-        )
-        if found is None or found[0] != release:
-            return None
-        return load_document(self._database, names.release_target(edition), ReleaseManifest)
+        return self._table.read(names.release_target(edition), ReleaseManifest)
 
     # --- listings -------------------------------------------------------------------------------------------------
     def listing(self, day: date, channel: str | None = None) -> Listing:
@@ -312,23 +243,13 @@ class Guide:
             return Refusal.RECALLED
         if release not in documents.scheduled:
             return Refusal.NO_SCHEDULE
-        in_force = documents.frame is not None and _valid(documents.frame, now_ms)
-        if not in_force and not self._is_emergency(documents, release, now_ms):
+        scheduled = is_in_force(documents.frame, now_ms)
+        if not scheduled and not is_emergency(documents.emergency, release, now_ms):
             return Refusal.EXPIRED
         manifest = self.manifest(release)
         if manifest is None:
             return Refusal.NOT_ADMITTED
         return rights_refusal(manifest.rights, documents.region, now_ms)
-
-    @staticmethod
-    def _is_emergency(documents: _Documents, release: str, now_ms: int) -> bool:
-        items = documents.emergency.items if documents.emergency else []
-        return any(
-            item.ref is not None
-            and item.ref.release == release
-            and text_to_ms(item.starts_at) <= now_ms < text_to_ms(item.ends_at)
-            for item in items
-        )
 
     def playable(self, release: str) -> Playable | None:
         """The best complete rendition of a release and its complete companions, or None. Not yet the play rule."""
@@ -455,51 +376,7 @@ class Guide:
         return found
 
 
-# --- pure rules -------------------------------------------------------------------------------------------------------
-def effective_region(region: str, successions: list[Succession]) -> str:
-    """The region whose programme a terminal takes: its own, or the one its merged region went into."""
-    for _ in range(8):  # successions of successions, and no endless loop
-        into = next(
-            (s.into for s in successions if within(region, s.merged) and not within(s.into, s.merged)), None
-        )
-        if into is None:
-            return region
-        region = into
-    return region
-
-
-def rights_refusal(rights: Rights, region: str, now_ms: int) -> Refusal | None:
-    """Whether rights allow a region to show something now."""
-    if rights.regions and not any(within(region, allowed) for allowed in rights.regions):
-        return Refusal.REGION
-    if rights.valid_from is not None and now_ms < text_to_ms(rights.valid_from):
-        return Refusal.RIGHTS
-    if rights.valid_until is not None and now_ms >= text_to_ms(rights.valid_until):
-        return Refusal.RIGHTS
-    return None
-
-
-def named_releases(
-    frame: Frame | None, local: tuple[LocalDocument, ...], emergency: Emergency | None
-) -> Iterator[tuple[str, str]]:
-    """(release, edition) of everything that documents name: items, fills, fillers, library, emergencies."""
-    for channel in frame.channels if frame else []:
-        yield from ((item.release, item.edition) for item in channel.items)
-        yield from ((ref.release, ref.edition) for window in channel.windows for ref in window.fill)
-        yield from ((ref.release, ref.edition) for ref in channel.fillers)
-    yield from ((entry.release, entry.edition) for entry in (frame.library if frame else []))
-    for document in local:
-        yield from ((item.release, item.edition) for line in document.channels for item in line.items)
-    for interruption in emergency.items if emergency else []:
-        if interruption.ref is not None:
-            yield interruption.ref.release, interruption.ref.edition
-
-
-def _valid(frame: Frame, now_ms: int) -> bool:
-    return text_to_ms(frame.valid_from) <= now_ms < text_to_ms(frame.valid_until)
-
-
-def _merged(documents: _Documents, channel: str, day: date) -> Listing:
+def _merged(documents: Programme, channel: str, day: date) -> Listing:
     return merge(
         region=documents.region,
         channel=channel,
@@ -509,22 +386,3 @@ def _merged(documents: _Documents, channel: str, day: date) -> Listing:
         emergency=documents.emergency,
         recalled=documents.recalled,
     )
-
-
-def load_document(database: Database, target: str, kind: type[_D]) -> _D | None:
-    """A verified document from the database, hashed again; None when absent or no longer what was verified."""
-    found = database.row("SELECT sha256, bytes FROM documents WHERE target = ?", (target,))
-    if found is None:
-        return None
-    sha256, data = found
-    if hashlib.sha256(data).hexdigest() != sha256:
-        log.error(
-            "%s: stored bytes are not those that were verified; left out until the next refresh", target
-        )
-        database.set_setting("timestamp_done", "")  # the next look fetches it again
-        return None
-    try:
-        return decode(data, kind)
-    except MalformedDocument as error:
-        log.warning("%s: %s", target, error)
-        return None

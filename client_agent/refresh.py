@@ -8,17 +8,16 @@ loading metadata grows a process for good.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 from dataclasses import asdict, dataclass, field
 from typing import Any, Generic, TypeVar
 
 from client_agent.agent import Agent
+from client_agent.documents import DocumentTable, effective_region, named_releases
 from client_agent.errors import AgentError, Expired, NotVerified, RefreshFailed, RolledBack, Withheld
 from client_agent.fetch import Http
 from client_agent.floors import Floors
-from client_agent.guide import effective_region, load_document, named_releases
 from client_agent.sources import Blame, Sources
 from client_agent.trust import Fetcher, Target, View
 from protocol import names
@@ -86,11 +85,11 @@ class _Pass:
         self._agent = agent
         self._database = agent.database
         self._floors = Floors(agent.database)
+        self._table = DocumentTable(agent.database)
         self._now_ms = agent.clock.now_ms()[0]
         self._sources = Sources(agent.database, agent.identity.read, lambda: agent.clock.now_ms()[0])
         self._fetcher = Fetcher(http, self._sources, first)
         self._summary = RefreshSummary()
-        self._changed = False
 
     def run(self) -> RefreshSummary:
         view = self._verified_view()
@@ -154,12 +153,13 @@ class _Pass:
                 self._apply_network(network.decoded)
             if isinstance(recall, _Document):
                 self._keep(recall)
-                self._changed |= self._floors.add_recalls(recall.decoded) > 0
+                if self._floors.add_recalls(recall.decoded):
+                    self._table.touch()
             if isinstance(emergency, _Document):
                 self._keep(emergency)
             elif emergency is None:
-                self._forget(names.EMERGENCY_TARGET)
-            self._bump_if_changed()
+                self._table.forget(names.EMERGENCY_TARGET)
+            self._raise_version()
 
     def _apply_network(self, network: Network) -> None:
         receipt_keys = json.dumps([key.public for key in network.receipt_keys])
@@ -170,21 +170,21 @@ class _Pass:
 
     # --- frame, local documents and what they name ---------------------------------------------------------------------
     def _take_programme(self, view: View) -> None:
-        network = load_document(self._database, names.NETWORK_TARGET, Network)
+        network = self._table.read(names.NETWORK_TARGET, Network)
         region = effective_region(self._agent.identity.region, network.successions if network else [])
         new: list[_Document[Frame] | _Document[LocalDocument]] = []
         gone: list[str] = []
         frame = self._frame(view, region, new, gone)
         local = self._local_documents(view, region, new, gone)
-        emergency = load_document(self._database, names.EMERGENCY_TARGET, Emergency)
+        emergency = self._table.read(names.EMERGENCY_TARGET, Emergency)
         self._take_manifests(view, list(dict.fromkeys(named_releases(frame, tuple(local), emergency))))
         with self._database.transaction():
             self._commit_floors(view)
             for document in new:
                 self._keep(document)
             for target in gone:
-                self._forget(target)
-            self._bump_if_changed()
+                self._table.forget(target)
+            self._raise_version()
 
     def _frame(self, view: View, region: str, new: list[Any], gone: list[str]) -> Frame | None:
         """The nearest ancestor's frame, new or kept; nearer ones that are verified to be gone go into ``gone``."""
@@ -196,7 +196,7 @@ class _Pass:
                 new.append(found)
                 return found.decoded
             if found is not None:
-                return load_document(self._database, target, Frame)
+                return self._table.read(target, Frame)
             gone.append(target)
         return None
 
@@ -214,7 +214,7 @@ class _Pass:
             elif found is None:
                 gone.append(target)
             else:
-                kept = load_document(self._database, target, LocalDocument)
+                kept = self._table.read(target, LocalDocument)
                 present += [kept] if kept else []
         return present
 
@@ -223,7 +223,7 @@ class _Pass:
         """Release manifests of everything that is named: only those whose hash the schedule names too."""
         batch: list[_Document[ReleaseManifest]] = []
         for release, edition in named:
-            if self._stored_bytes(names.release_target(edition), release) is not None:
+            if self._table.bytes_of(names.release_target(edition), release) is not None:
                 continue
             document = self._manifest(view, names.release_target(edition), release)
             batch += [document] if document else []
@@ -232,7 +232,7 @@ class _Pass:
                 batch = []
         self._keep_all(view, batch)
         if self._summary.complete:
-            self._drop_manifests({names.release_target(edition) for _, edition in named})
+            self._table.forget_manifests_except({names.release_target(edition) for _, edition in named})
 
     def _manifest(self, view: View, path: str, release: str) -> _Document[ReleaseManifest] | None:
         try:
@@ -256,12 +256,7 @@ class _Pass:
                 self._commit_floors(view)
                 for document in batch:
                     self._keep(document)
-                self._bump_if_changed()
-
-    def _drop_manifests(self, wanted: set[str]) -> None:
-        for (target,) in self._database.rows("SELECT target FROM documents WHERE target LIKE 'release/%'"):
-            if target not in wanted:
-                self._forget(target)
+                self._raise_version()
 
     # --- one document -------------------------------------------------------------------------------------------------
     def _document(
@@ -302,7 +297,7 @@ class _Pass:
     def _read(self, view: View, target: Target, kind: type[_D]) -> _Document[_D]:
         if target.length > MAX_DOCUMENT:
             raise MalformedDocument(f"{target.path}: longer than {MAX_DOCUMENT} bytes")
-        data = self._stored_bytes(target.path, target.sha256)
+        data = self._table.bytes_of(target.path, target.sha256)
         if data is None:
             data = view.read(target)
         if len(data) != target.length:
@@ -326,34 +321,15 @@ class _Pass:
             raise MalformedDocument(f"{path} speaks for {filed_under}")
         self._floors.check_serial(path, document.target.role, decoded.serial, document.target.keys)
 
-    # --- the documents table --------------------------------------------------------------------------------------------
-    def _stored_bytes(self, path: str, sha256: str) -> bytes | None:
-        """Bytes we hold that really have this hash."""
-        row = self._database.row(
-            "SELECT bytes FROM documents WHERE target = ? AND sha256 = ?", (path, sha256)
-        )
-        return row[0] if row and hashlib.sha256(row[0]).hexdigest() == sha256 else None
-
+    # --- the ends -----------------------------------------------------------------------------------------------------
     def _keep(self, document: _Document[Any]) -> None:
-        path, sha256 = document.target.path, document.target.sha256
-        if self._stored_bytes(path, sha256) is None:
-            self._changed = True
-            self._database.execute(
-                "INSERT OR REPLACE INTO documents (target, sha256, bytes) VALUES (?, ?, ?)",
-                (path, sha256, document.data),
-            )
+        path = document.target.path
+        self._table.keep(path, document.target.sha256, document.data)
         if not isinstance(document.decoded, ReleaseManifest):
             self._floors.raise_serial(path, document.target.role, document.decoded.serial, document.data)
 
-    def _forget(self, path: str) -> None:
-        if self._database.execute("DELETE FROM documents WHERE target = ?", (path,)):
-            self._changed = True
-
-    def _bump_if_changed(self) -> None:
-        if self._changed:
-            version = int(self._database.setting("documents_version", "0")) + 1
-            self._database.set_setting("documents_version", str(version))
-            self._summary.changed, self._changed = True, False
+    def _raise_version(self) -> None:
+        self._summary.changed |= self._table.raise_version()
 
     def _refuse(self, subject: str, reason: str) -> None:
         log.error("refused %s: %s", subject, reason)

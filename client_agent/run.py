@@ -14,12 +14,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module, util
 from typing import Any
 
 from client_agent.agent import Agent
 from client_agent.errors import AgentError, PortTaken
 from client_agent.health import health_fields
+from client_agent.outbox import Outbox
+from client_agent.player import Player
+from client_agent.reporting import open_outbox, open_reporter, open_tv
 from client_agent.sync import Refreshed, Syncer
 from protocol.batch import Health
 
@@ -138,14 +140,10 @@ def run(agent: Agent, *, host: str, port: int, poll_s: float) -> int:
 @contextmanager
 def _station(agent: Agent, host: str, port: int, stop: threading.Event) -> Iterator[None]:
     """The TV page's server, the player's account and the reporter's thread, for as long as the agent runs."""
-    if util.find_spec("client_agent.reporting") is None:
-        yield
-        return
-    reporting = import_module("client_agent.reporting")
-    outbox = reporting.open_outbox(agent)
+    outbox = open_outbox(agent)
     try:
         try:
-            player, server = reporting.open_tv(agent, outbox, port, host)
+            player, server = open_tv(agent, outbox, port, host)
         except OSError as error:
             raise PortTaken(f"{PortTaken.__doc__}: {host}:{port} ({error.strerror})") from error
         server.start()
@@ -161,9 +159,9 @@ def _station(agent: Agent, host: str, port: int, stop: threading.Event) -> Itera
         outbox.close()
 
 
-def _report(agent: Agent, outbox: Any, player: Any, stop: threading.Event) -> None:
+def _report(agent: Agent, outbox: Outbox, player: Player, stop: threading.Event) -> None:
     """The reporter's thread: one small step at a time, and a health record an hour."""
-    reporter = import_module("client_agent.reporting").open_reporter(agent, outbox)
+    reporter = open_reporter(agent, outbox)
     health_due = time.monotonic() + FIRST_HEALTH_S
     while not stop.is_set():
         pause_s = REPORT_PAUSE_S

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module, util
 from typing import Any
 
-from client_agent import VERSION
+from client_agent import VERSION, outbox
 from client_agent.agent import Agent
 from client_agent.config import READY_HORIZON_MS
 from client_agent.guide import Refusal
@@ -91,10 +90,7 @@ def stored(agent: Agent) -> dict[str, Any]:
 
 def outbox_length(agent: Agent) -> int:
     """Records that are not yet acknowledged."""
-    if util.find_spec("client_agent.outbox") is None or not agent.paths.outbox.exists():
-        return 0
-    length: int = import_module("client_agent.outbox").outbox_length(agent.paths.outbox)
-    return length
+    return outbox.outbox_length(agent.paths.outbox) if agent.paths.outbox.exists() else 0
 
 
 def status_text(found: dict[str, Any]) -> str:

@@ -24,6 +24,7 @@ from pathlib import Path
 
 from client_agent.config import KEEP_FREE_SHARE, AgentPaths
 from client_agent.database import Database
+from client_agent.durable import pwrite_all, sync_folder, write_durably
 from client_agent.errors import NoSpace, NotStored, PieceCorrupt, PieceMissing, StorageFailed
 from protocol.errors import BadPieces
 from protocol.pieces import PIECE_LENGTH, is_piece, piece_span, read_layer
@@ -140,7 +141,7 @@ class Store:
         with self._lock:
             row = self.row(name.sha256)
             if row is not None and (row.length, row.pieces_root) == (name.length, name.pieces_root):
-                _write_durably(self._paths.layers / name.pieces_root, layer)
+                write_durably(self._paths.layers / name.pieces_root, layer)
                 return row
             if row is not None:
                 self.remove(name.sha256)
@@ -170,7 +171,7 @@ class Store:
                 f"{name.length} bytes wanted, {max(0, self.free_space())} to spare"
             )
         try:
-            _write_durably(self._paths.layers / name.pieces_root, layer)
+            write_durably(self._paths.layers / name.pieces_root, layer)
             handle = os.open(
                 self._media(name.sha256), os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600
             )
@@ -180,7 +181,7 @@ class Store:
                 os.fsync(handle)
             finally:
                 os.close(handle)
-            _sync_folder(self._paths.media)
+            sync_folder(self._paths.media)
         except OSError as error:
             self._media(name.sha256).unlink(missing_ok=True)
             if error.errno == errno.ENOSPC:
@@ -211,7 +212,7 @@ class Store:
         try:
             handle = os.open(self._media(sha256), os.O_WRONLY | os.O_CLOEXEC)
             try:
-                _pwrite_all(handle, piece, start)
+                pwrite_all(handle, piece, start)
                 os.fdatasync(handle)
             finally:
                 os.close(handle)
@@ -436,31 +437,3 @@ class VerifiedFile:
             stop = min(end, (start // PIECE_LENGTH + 1) * PIECE_LENGTH)
             yield self.read(start, stop)
             start = stop
-
-
-def _pwrite_all(handle: int, data: bytes, offset: int) -> None:
-    view = memoryview(data)
-    while view:
-        written = os.pwrite(handle, view, offset)
-        view, offset = view[written:], offset + written
-
-
-def _write_durably(path: Path, data: bytes) -> None:
-    """A small file that appears whole: beside, fsync, rename, fsync of the folder."""
-    beside = path.with_name(f".{path.name}.new")
-    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    try:
-        _pwrite_all(handle, data, 0)
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-    os.replace(beside, path)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

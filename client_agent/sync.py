@@ -14,9 +14,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from importlib import import_module, util
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,9 @@ from client_agent.downloader import Downloader, DownloadSummary
 from client_agent.errors import AgentError, BadAnswer
 from client_agent.fetch import join
 from client_agent.health import health_fields
+from client_agent.outbox import OutboxFull
 from client_agent.planner import Holdings, Wanted, plan, protected
+from client_agent.reporting import open_outbox, open_reporter
 from client_agent.sources import Blame, Sources
 from protocol import names
 from protocol.batch import Health
@@ -265,15 +267,13 @@ def sync_once(agent: Agent) -> SyncSummary:
         syncer.close()
 
 
-def report(agent: Agent) -> dict[str, Any] | None:
-    """Write a health record and send what the outbox holds; what became of it, or None without a reporter."""
-    if util.find_spec("client_agent.reporting") is None:
-        return None
-    reporting = import_module("client_agent.reporting")
-    outbox = reporting.open_outbox(agent)
+def report(agent: Agent) -> dict[str, Any]:
+    """Write a health record and send what the outbox holds; what became of it."""
+    outbox = open_outbox(agent)
     try:
-        outbox.append(Health, **health_fields(agent, outbox.length()))
-        return asdict(reporting.open_reporter(agent, outbox).send_all())
+        with suppress(OutboxFull):  # what is there already is sent all the same
+            outbox.append(Health, **health_fields(agent, outbox.length()))
+        return asdict(open_reporter(agent, outbox).send_all())
     finally:
         outbox.close()
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from client_agent.guide import Refusal, effective_region, rights_refusal
+from client_agent.documents import effective_region
+from client_agent.playrule import Refusal, rights_refusal
 from client_agent.refresh import refresh
 from protocol.documents import EmergencyItem, Notice, Rights, Succession, Window
 from protocol.merge import Source as ItemSource
