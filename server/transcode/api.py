@@ -110,11 +110,14 @@ def list_jobs(query: JobQuery) -> JobList:
         raise Invalid(N_("没有这种任务状态"))
     limit = max(1, min(query.limit, 200))
     with reading() as session:
-        if query.asset is not None:
-            found = [job] if (job := service.job_view(session, query.asset)) else []
-        else:
-            state = JobState(query.state) if query.state else None
-            found = service.list_jobs(session, state=state, limit=limit + 1, offset=max(query.after, 0))
+        found = service.list_jobs(
+            session,
+            caller(),
+            state=JobState(query.state) if query.state else None,
+            asset_id=query.asset,
+            limit=limit + 1,
+            offset=max(query.after, 0),
+        )
     following = str(query.after + limit) if len(found) > limit else None
     return JobList(items=[JobAnswer(**_values(job)) for job in found[:limit]], next=following)
 
@@ -125,7 +128,7 @@ def list_jobs(query: JobQuery) -> JobList:
 def get_job(job_id: str) -> JobDetail:
     """One job with its steps."""
     with reading() as session:
-        return _detail(service.get_job(session, job_id))
+        return _detail(service.get_job(session, caller(), job_id))
 
 
 @blueprint.post("/api/v1/jobs/<job_id>/cancel")

@@ -34,7 +34,7 @@ def jobs_fragment() -> str:
 
 def _queue() -> dict[str, object]:
     with reading() as session:
-        found = service.list_jobs(session, limit=100)
+        found = service.list_jobs(session, caller(), limit=100)
         workers = [
             {"id": one.id, "started_at": to_text(one.started_at)}
             for one in service.executors(session)
@@ -54,7 +54,7 @@ def _queue() -> dict[str, object]:
 def job(job_id: str) -> str:
     """One job with its steps."""
     with reading() as session:
-        found = service.get_job(session, job_id)
+        found = service.get_job(session, caller(), job_id)
     return render_template("transcode/job.html", job=found, may_manage=caller().can(Action.JOBS_MANAGE))
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from protocol.times import to_text
 from server.catalog import renditions as catalog
-from server.catalog.models import EMPTY_RECIPE_SHA256, Rendition
+from server.catalog.models import EMPTY_RECIPE_SHA256, Asset, Rendition
 from server.catalog.renditions import NewFile, NewRendition
 from server.errors import Conflict, NotFound
 from server.i18n import N_
@@ -22,6 +22,7 @@ from server.transcode.models import Executor, TranscodeJob, TranscodePart
 from server.transcode.produce import Progress
 from server.transcode.states import ACTIVE, ExecutorState, JobState, sources
 
+PROVINCE = "13"
 LANE_SHORT, LANE_LONG = "transcode-short", "transcode-long"
 LANES = (LANE_SHORT, LANE_LONG)
 PARTS_QUEUE = "transcode-parts"
@@ -100,18 +101,40 @@ def job_view(session: Session, asset_id: str, recipe_sha256: str = EMPTY_RECIPE_
     return _view(row) if row else None
 
 
-def get_job(session: Session, job_id: str) -> JobView:
-    """Raises NotFound."""
-    return _view(_job(session, job_id))
+def get_job(session: Session, caller: Caller, job_id: str) -> JobView:
+    """Raises NotFound, also for a job that the caller may not see."""
+    return _view(_visible(session, caller, job_id))
+
+
+def _sees_all(caller: Caller) -> bool:
+    """The province's own people see every job; others those of the files that they uploaded."""
+    return caller.can(Action.JOBS_MANAGE, PROVINCE)
+
+
+def _visible(session: Session, caller: Caller, job_id: str) -> TranscodeJob:
+    job = _job(session, job_id)
+    if not _sees_all(caller) and catalog.get_asset(session, job.asset_id).uploaded_by != caller.id:
+        raise NotFound(N_("没有这个任务"))
+    return job
 
 
 def list_jobs(
-    session: Session, *, state: JobState | None = None, limit: int = 100, offset: int = 0
+    session: Session,
+    caller: Caller,
+    *,
+    state: JobState | None = None,
+    asset_id: str | None = None,
+    limit: int = 100,
+    offset: int = 0,
 ) -> list[JobView]:
-    """Jobs, the newest first."""
+    """Jobs that the caller may see, the newest first."""
     query = select(TranscodeJob).order_by(TranscodeJob.id.desc()).limit(limit).offset(offset)
+    if not _sees_all(caller):
+        query = query.join(Asset, Asset.id == TranscodeJob.asset_id).where(Asset.uploaded_by == caller.id)
     if state is not None:
         query = query.where(TranscodeJob.state == state)
+    if asset_id is not None:
+        query = query.where(TranscodeJob.asset_id == asset_id)
     return [_view(row) for row in session.scalars(query)]
 
 
@@ -143,19 +166,19 @@ def storage_by_profile(session: Session) -> list[ProfileStorage]:
 def cancel(session: Session, caller: Caller, job_id: str, *, now: datetime) -> JobView:
     """Stop a job: a running one ends within two seconds. Raises NotFound; Conflict when it is over."""
     caller.require(Action.JOBS_MANAGE)
-    job = _job(session, job_id)
+    job = _visible(session, caller, job_id)
     if not _move(session, job_id, JobState.CANCELLED, finished_at=now, eta_s=None, fps=None):
         raise Conflict(N_("任务已经结束"))
     catalog.record_failed(
         session, job.asset_id, "cancelled", "转码已取消。", "The transcoding was cancelled."
     )
-    return get_job(session, job_id)
+    return _view(_job(session, job_id))
 
 
 def retry(session: Session, caller: Caller, job_id: str) -> JobView:
     """Begin a failed or cancelled job again. Raises NotFound; Conflict otherwise."""
     caller.require(Action.JOBS_MANAGE)
-    job = _job(session, job_id)
+    job = _visible(session, caller, job_id)
     moved = _move(
         session, job_id, JobState.QUEUED, round=job.round + 1, workflow_id=None, interruptions=TranscodeJob.attempt, percent=0.0, step=None,
         error_code=None, error_text=None, error_text_en=None, finished_at=None,
@@ -164,18 +187,18 @@ def retry(session: Session, caller: Caller, job_id: str) -> JobView:
         raise Conflict(N_("只能重试失败或已取消的任务"))
     catalog.retry_failed(session, job.asset_id)
     catalog.claim(session, job.asset_id)
-    return get_job(session, job_id)
+    return _view(_job(session, job_id))
 
 
 def make_urgent(session: Session, caller: Caller, job_id: str) -> JobView:
     """Put a waiting job before all others. Raises NotFound; Conflict when it no longer waits."""
     caller.require(Action.JOBS_MANAGE)
-    job = _job(session, job_id)
+    job = _visible(session, caller, job_id)
     if job.state != JobState.QUEUED:
         raise Conflict(N_("任务已经开始或结束"))
     job.priority, job.workflow_id, job.round = PRIORITY_URGENT, None, job.round + 1
     session.flush()
-    return get_job(session, job_id)
+    return _view(_job(session, job_id))
 
 
 def _job(session: Session, job_id: str) -> TranscodeJob:

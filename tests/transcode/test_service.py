@@ -1,0 +1,206 @@
+"""The rules of jobs, in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from server.catalog.models import Asset, AssetState
+from server.db import Database, new_id
+from server.errors import Conflict, Forbidden, NotFound
+from server.identity.rules import Caller, Role
+from server.transcode import service
+from server.transcode.errors import MediaRefused, Reason
+from server.transcode.models import Executor
+from server.transcode.produce import Progress
+from server.transcode.service import JobView, Turn
+from server.transcode.states import MOVES, ExecutorState, JobState, may_move, sources
+
+NOW = datetime(2026, 12, 5, 11, 0, tzinfo=UTC)
+TECHNICIAN = Caller(id=new_id(), username="t", name="技术员", grants=((Role.TECHNICIAN, "13"),))
+PARTNER = Caller(id=new_id(), username="p", name="资源单位", grants=((Role.PARTNER, "13"),))
+COUNTY = Caller(id=new_id(), username="c", name="县技术员", grants=((Role.TECHNICIAN, "130123"),))
+
+Upload = Callable[..., str]
+
+
+@pytest.fixture
+def upload(database: Database) -> Upload:
+    def make(name: str = "片.mp4", size: int = 1000, by: Caller = PARTNER) -> str:
+        with database.write() as session:
+            asset = Asset(filename=name, path=f"uploads/{name}", size=size, sha256="0" * 64, uploaded_by=by.id,
+                          created_at=NOW)  # fmt: skip
+            session.add(asset)
+            session.flush()
+            return asset.id
+
+    return make
+
+
+def view(database: Database, asset: str) -> JobView:
+    with database.read() as session:
+        found = service.job_view(session, asset)
+    assert found is not None
+    return found
+
+
+def begin(database: Database, asset: str, executor: str = "w1") -> Turn | None:
+    with database.write() as session:
+        service.take_uploads(session, now=NOW)
+    job = view(database, asset)
+    with database.write() as session:
+        for job_id, workflow_id, _, _ in service.waiting_jobs(session):
+            service.note_enqueued(session, job_id, workflow_id)
+    with database.write() as session:
+        round_ = int(workflow_of(session, job.id).rpartition("-")[2])
+        return service.begin(session, job.id, service.name_workflow(job.id, round_), executor, now=NOW)
+
+
+def workflow_of(session: object, job_id: str) -> str:
+    from server.transcode.models import TranscodeJob
+
+    return session.get_one(TranscodeJob, job_id).workflow_id
+
+
+def begun(database: Database, asset: str) -> Turn:
+    turn = begin(database, asset)
+    assert turn is not None
+    return turn
+
+
+def test_every_upload_gets_one_job(database: Database, upload: Upload) -> None:
+    asset = upload()
+    with database.write() as session:
+        assert len(service.take_uploads(session, now=NOW)) == 1
+        assert service.take_uploads(session, now=NOW) == []
+    assert view(database, asset).state is JobState.QUEUED
+
+
+def test_small_files_come_first_and_long_ones_have_their_own_lane(database: Database, upload: Upload) -> None:
+    upload("lecture.mp4", size=3_000_000_000)
+    upload("news.mp4", size=20_000_000)
+    with database.write() as session:
+        service.take_uploads(session, now=NOW)
+        waiting = service.waiting_jobs(session)
+    assert [lane for _, _, lane, _ in waiting] == [service.LANE_SHORT, service.LANE_LONG]
+    assert waiting[0][3] < waiting[1][3]
+
+
+def test_an_earlier_execution_has_no_effect_once_another_began(database: Database, upload: Upload) -> None:
+    asset = upload()
+    late, current = begun(database, asset), begun(database, asset)
+    with database.write() as session:
+        assert not service.holds(session, late)
+        assert not service.record_progress(session, late, Progress("encode", 50.0), now=NOW)
+        assert not service.finish(session, late, [], [], duration_ms=1, probe={}, now=NOW)
+        assert not service.refuse(session, late, MediaRefused(Reason.DAMAGED, "片.mp4"), now=NOW)
+        assert not service.fail(session, late, "x", "坏", "bad", now=NOW)
+        assert service.holds(session, current)
+        assert service.finish(session, current, [], [], duration_ms=1, probe={}, now=NOW)
+    assert view(database, asset).state is JobState.DONE
+
+
+def test_after_three_attempts_a_job_is_failed(database: Database, upload: Upload) -> None:
+    asset = upload("毒.mp4")
+    for _ in range(3):
+        begun(database, asset)
+    assert begin(database, asset) is None
+    job = view(database, asset)
+    assert (job.state, job.error_code) == (JobState.FAILED, "too_many_attempts")
+    assert "毒.mp4" in str(job.error_text)
+    assert "毒.mp4" in str(job.error_text_en)
+
+
+def test_a_worker_that_stops_in_good_order_costs_no_attempt(database: Database, upload: Upload) -> None:
+    asset = upload()
+    for _ in range(5):
+        begun(database, asset)
+        with database.write() as session:
+            service.note_interruptions(session, "w1")
+    assert view(database, asset).state is JobState.RUNNING
+
+
+def test_a_cancelled_job_can_be_retried_and_the_cancelled_execution_stays_powerless(
+    database: Database, upload: Upload
+) -> None:
+    asset = upload()
+    old = begun(database, asset)
+    with database.write() as session:
+        service.cancel(session, TECHNICIAN, old.job_id, now=NOW)
+    with database.write() as session:
+        assert session.get_one(Asset, asset).state == AssetState.FAILED
+        service.retry(session, TECHNICIAN, old.job_id)
+    new = begun(database, asset)
+    assert new.attempt > old.attempt
+    with database.write() as session:
+        assert not service.holds(session, old)
+        assert service.finish(session, new, [], [], duration_ms=1, probe={}, now=NOW)
+        assert session.get_one(Asset, asset).state == AssetState.READY
+
+
+def test_a_job_that_is_over_can_be_neither_cancelled_nor_retried(database: Database, upload: Upload) -> None:
+    asset = upload()
+    turn = begun(database, asset)
+    with database.write() as session:
+        service.finish(session, turn, [], [], duration_ms=1, probe={}, now=NOW)
+    for move in (service.retry, service.make_urgent):
+        with database.write() as session, pytest.raises(Conflict):
+            move(session, TECHNICIAN, turn.job_id)
+    with database.write() as session, pytest.raises(Conflict):
+        service.cancel(session, TECHNICIAN, turn.job_id, now=NOW)
+
+
+def test_others_see_the_jobs_of_their_own_files_only(database: Database, upload: Upload) -> None:
+    asset = upload(by=PARTNER)
+    turn = begun(database, asset)
+    with database.read() as session:
+        assert len(service.list_jobs(session, PARTNER)) == 1
+        assert len(service.list_jobs(session, TECHNICIAN)) == 1
+        assert service.list_jobs(session, COUNTY) == []
+        with pytest.raises(NotFound):
+            service.get_job(session, COUNTY, turn.job_id)
+    with database.write() as session, pytest.raises(Forbidden):
+        service.cancel(session, PARTNER, turn.job_id, now=NOW)
+    with database.write() as session, pytest.raises(NotFound):
+        service.cancel(session, COUNTY, turn.job_id, now=NOW)
+
+
+def test_a_worker_is_as_silent_as_the_databases_clock_says(database: Database) -> None:
+    with database.write() as session:
+        started = NOW - timedelta(days=400)  # the worker's own clock does not matter
+        service.register_executor(
+            session, Executor(id="w1", host="h", pid=1, process_started=1, started_at=started)
+        )
+    with database.read() as session:
+        (seen,) = service.executors(session)
+        assert seen.silent_s < 5
+    with database.write() as session:
+        assert service.heartbeat(session, "w1")
+        assert service.leave(session, "w1", ExecutorState.DEAD)
+        assert not service.heartbeat(session, "w1")
+        service.revive(session, "w1")
+        assert service.heartbeat(session, "w1")
+
+
+def test_a_part_belongs_to_its_last_execution(database: Database, upload: Upload) -> None:
+    turn = begun(database, upload())
+    with database.write() as session:
+        first = service.begin_part(session, turn.job_id, turn.round, "encode-00000", "w1")
+        second = service.begin_part(session, turn.job_id, turn.round, "encode-00000", "w2")
+        assert first is not None
+        assert second is not None
+        service.record_part(session, first, ended=True)
+        assert service.parts_of(session, turn.job_id, turn.round).ended == frozenset()
+        assert not service.holds_part(session, first)
+        assert service.holds_part(session, second)
+        assert service.begin_part(session, turn.job_id, turn.round + 1, "encode-00000", "w1") is None
+
+
+def test_the_table_of_moves_has_no_way_out_of_done_and_refused() -> None:
+    assert set(MOVES) == set(JobState)
+    assert not MOVES[JobState.DONE]
+    assert not MOVES[JobState.REFUSED]
+    assert may_move(JobState.FAILED, JobState.QUEUED)
+    assert set(sources(JobState.CANCELLED)) == {JobState.QUEUED, JobState.RUNNING}
