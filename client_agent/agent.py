@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -14,6 +14,7 @@ from client_agent.database import Database
 from client_agent.errors import NotEnrolled
 from client_agent.fetch import Http
 from client_agent.guide import Guide
+from client_agent.sources import Sources
 from client_agent.store import Store
 
 
@@ -44,6 +45,15 @@ class Agent:
     clock: Clock
     store: Store
     guide: Guide
+    extra_sources: tuple[str, ...] = ()
+    """Read-plane addresses a person named, asked after the signed ones. No source is trusted, so none can harm."""
+
+    @property
+    def sources(self) -> Sources:
+        """Where the read plane may be had, as the signed network document says it now."""
+        return Sources(
+            self.database, (*self.identity.read, *self.extra_sources), lambda: self.clock.now_ms()[0]
+        )
 
     @property
     def identity(self) -> Identity:
@@ -63,7 +73,9 @@ class Agent:
         self.close()
 
 
-def open_agent(data: Path, read_clock: Callable[[], Reading] = read_machine) -> Agent:
+def open_agent(
+    data: Path, read_clock: Callable[[], Reading] = read_machine, extra_sources: Sequence[str] = ()
+) -> Agent:
     """Open a data folder that is enrolled. Raises NotEnrolled, UnusableData."""
     paths = AgentPaths(data)
     if not paths.database.exists():
@@ -73,7 +85,8 @@ def open_agent(data: Path, read_clock: Callable[[], Reading] = read_machine) -> 
     identity = read_identity(database)
     clock = Clock(database, read_clock)
     store = Store(paths, database, lambda: clock.now_ms()[0])
-    return Agent(paths, database, clock, store, Guide(database, store, identity.region, clock.now_ms))
+    guide = Guide(database, store, identity.region, clock.now_ms)
+    return Agent(paths, database, clock, store, guide, tuple(extra_sources))
 
 
 def read_identity(database: Database) -> Identity:

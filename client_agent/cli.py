@@ -57,8 +57,10 @@ def _parser() -> argparse.ArgumentParser:
     enrol = _command(commands, "enrol", _enrol, "用注册码注册本终端 / enrol this terminal with a code, once")
     enrol.add_argument("--server", required=True, metavar="URL", help="管理平台网址 / the console's URL")
     enrol.add_argument("--code", required=True, help="注册码 / the code, XXXX-XXXX-XXXX-XXXX")
-    _command(commands, "sync", _sync, "验证、下载、上报一遍后退出 / one pass, then exit")
+    sync = _command(commands, "sync", _sync, "验证、下载、上报一遍后退出 / one pass, then exit")
+    _add_sources(sync)
     run = _command(commands, "run", _run, "持续运行并提供电视页面 / keep running and serve the TV page")
+    _add_sources(run)
     run.add_argument("--port", type=int, default=DEFAULT_PORT, help="电视页面端口 / port of the TV page")
     run.add_argument("--host", default="127.0.0.1", help=argparse.SUPPRESS)
     run.add_argument(
@@ -72,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     _command(commands, "doctor", _doctor, "说明哪里不对、怎么办 / what is wrong and what to do about it")
     child = _command(commands, "_refresh", _refresh, None)
     child.add_argument("--first", default=None)
+    _add_sources(child)
     return parser
 
 
@@ -85,6 +88,16 @@ def _command(commands: Any, name: str, function: Any, help_text: str | None) -> 
     parser.add_argument("--json", action="store_true", help="输出 JSON / print JSON")
     parser.set_defaults(command=function, log_level="INFO" if name == "run" else "ERROR")
     return parser
+
+
+def _add_sources(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--source",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="另一个内容来源，内容照样逐块核对 / another address of the read plane; all it gives is verified",
+    )
 
 
 def _seconds(text: str) -> float:
@@ -126,7 +139,7 @@ def _sync(options: argparse.Namespace) -> int:
     from client_agent.agent import open_agent
     from client_agent.sync import sync_once
 
-    with open_agent(options.data) as agent, agent.paths.lock():
+    with open_agent(options.data, extra_sources=options.source) as agent, agent.paths.lock():
         summary = sync_once(agent)
     if options.json:
         _print_json(summary.as_json())
@@ -142,7 +155,7 @@ def _run(options: argparse.Namespace) -> int:
     from client_agent.agent import open_agent
     from client_agent.run import run
 
-    with open_agent(options.data) as agent, agent.paths.lock():
+    with open_agent(options.data, extra_sources=options.source) as agent, agent.paths.lock():
         return run(agent, host=options.host, port=options.port, poll_s=options.poll)
 
 
@@ -177,6 +190,6 @@ def _refresh(options: argparse.Namespace) -> int:
     from client_agent.agent import open_agent
     from client_agent.refresh import refresh
 
-    with open_agent(options.data) as agent:
+    with open_agent(options.data, extra_sources=options.source) as agent:
         _print_json(refresh(agent, options.first).as_json())
     return 0

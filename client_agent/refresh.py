@@ -18,7 +18,7 @@ from client_agent.documents import DocumentTable, effective_region, named_releas
 from client_agent.errors import AgentError, Expired, NotVerified, RefreshFailed, RolledBack, Withheld
 from client_agent.fetch import Http
 from client_agent.floors import Floors
-from client_agent.sources import Blame, Sources
+from client_agent.sources import Blame
 from client_agent.trust import Fetcher, Target, View
 from protocol import names
 from protocol.documents import Emergency, Frame, LocalDocument, Network, Recall, ReleaseManifest, decode
@@ -87,7 +87,7 @@ class _Pass:
         self._floors = Floors(agent.database)
         self._table = DocumentTable(agent.database)
         self._now_ms = agent.clock.now_ms()[0]
-        self._sources = Sources(agent.database, agent.identity.read, lambda: agent.clock.now_ms()[0])
+        self._sources = agent.sources
         self._fetcher = Fetcher(http, self._sources, first)
         self._summary = RefreshSummary()
 

@@ -8,7 +8,6 @@ from client_agent import VERSION, outbox
 from client_agent.agent import Agent
 from client_agent.config import READY_HORIZON_MS
 from client_agent.guide import Refusal
-from client_agent.sources import Sources
 from protocol.batch import ClockState
 from protocol.times import ms_to_text
 
@@ -142,9 +141,8 @@ def findings(found: dict[str, Any]) -> list[str]:
 
 
 def _sources(agent: Agent) -> dict[str, str | None]:
-    identity = agent.identity
-    blamed = Sources(agent.database, identity.read, lambda: agent.clock.now_ms()[0]).blamed()
-    return {url: blamed.get(url) for url in identity.read}
+    blamed = agent.sources.blamed()
+    return {url: blamed.get(url) for url in (*agent.identity.read, *agent.extra_sources)}
 
 
 def _count(agent: Agent, what: str) -> int:

@@ -125,7 +125,7 @@ class Syncer:
         self._http.close()
 
     def _sources(self) -> Sources:
-        return Sources(self._agent.database, self._agent.identity.read, lambda: self._agent.clock.now_ms()[0])
+        return self._agent.sources
 
     # --- trust ----------------------------------------------------------------------------------------------------
     def refresh(self, stop: Callable[[], bool] = lambda: False) -> tuple[Refreshed, dict[str, Any]]:
@@ -192,6 +192,7 @@ class Syncer:
     def _verify(self, source: str, stop: Callable[[], bool]) -> tuple[Refreshed, dict[str, Any]]:
         command = [sys.executable, "-m", "client_agent", "_refresh", "--first", source]
         command += ["--data", str(self._agent.paths.data)]
+        command += [word for url in self._agent.extra_sources for word in ("--source", url)]
         here = str(Path(client_agent.__file__).resolve().parent.parent)
         search = os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))
         child = subprocess.Popen(

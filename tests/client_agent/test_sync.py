@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from client_agent.agent import open_agent
 from client_agent.refresh import refresh
 from client_agent.sync import Refreshed, Syncer, sync_once
 from protocol.times import to_ms
@@ -72,6 +73,20 @@ def test_the_commands_speak_json_and_end_with_plain_codes(tmp_path, province, so
     shown = json.loads(agent_command("status", "--json", data=data).stdout)
     assert shown["stored"]["complete"] == 2
     assert shown["ready"] is True
+
+
+def test_a_station_whose_province_moved_is_brought_back_by_naming_another_source(tmp_path, province, source):
+    province.now_ms = now_ms()
+    film, _ = publish_something(province, source)
+    data = tmp_path / "terminal"
+    make_terminal(data, province, ["http://127.0.0.1:9/"]).close()
+    lost = agent_command("sync", data=data)
+    assert lost.returncode == 1
+    assert len(lost.stderr.splitlines()) == 1
+    assert agent_command("sync", "--source", source.url, data=data).returncode == 0
+    with open_agent(data) as agent:
+        assert agent.guide.playable(film.sha256) is not None
+        assert agent.identity.read == (source.url,)
 
 
 def now_ms() -> int:
