@@ -66,3 +66,17 @@ def test_a_refusal_of_the_package_system_is_passed_on_in_one_line(machine, capsy
     assert (
         capsys.readouterr().err.splitlines()[-1] == "yuanbo test: apt-get update: E: Unable to locate package"
     )
+
+
+def test_what_tests_write_goes_to_memory_where_there_is_room_and_is_gone_afterwards(monkeypatch, tmp_path):
+    monkeypatch.setattr(command, "MEMORY", str(tmp_path))
+    monkeypatch.setattr(command, "MEMORY_NEEDED_BYTES", 1)
+    with command.fast_folder() as folder:
+        assert folder.startswith(str(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr(command, "MEMORY_NEEDED_BYTES", 2**60)
+    with command.fast_folder() as folder:
+        assert folder is None
+    monkeypatch.setattr(command, "MEMORY", str(tmp_path / "not-there"))
+    with command.fast_folder() as folder:
+        assert folder is None
