@@ -22,12 +22,14 @@ from server.publish.keys import PublicKey
 from server.publish.panel import Panel
 from server.publish.rules import (
     DELEGATED_RULES,
+    ROOT,
     SNAPSHOT,
     TARGETS,
     TIMESTAMP,
     Kind,
     bin_names,
     bin_of,
+    role_above,
     role_of_target,
     rule_of,
 )
@@ -91,6 +93,7 @@ class Assembly:
     panel: Panel
     numbers: Numbers
     now: datetime
+    root: bytes
     documents: dict[str, bytes] = field(default_factory=dict)
     roles: dict[str, RoleFile] = field(default_factory=dict)
     held_back: list[HeldBack] = field(default_factory=list)
@@ -302,7 +305,7 @@ class Assembly:
     def finish(self, number: int) -> RoleFile:
         """Sign the snapshot, whose version is the publication's number, and the timestamp that names it.
 
-        The snapshot joins ``roles``; the timestamp is returned.
+        The snapshot joins ``roles``; the timestamp is returned. Raises trust_roles.NotAccepted, and Refused.
         """
         meta = dict(self.served.meta) if self.served else {}
         meta.update({role: trust_roles.meta_file(file) for role, file in self.roles.items()})
@@ -310,7 +313,14 @@ class Assembly:
         before = self.served.snapshot.data if self.served else None
         signature = self.panel.snapshot.sign_next(unsigned.payload, before=before)
         self._add(unsigned, {SNAPSHOT: signature})
+        for file in self.roles.values():
+            self._check_accepted(file)
         return self.stamp(self.roles[SNAPSHOT])
+
+    def _check_accepted(self, file: RoleFile) -> None:
+        above = role_above(file.role)
+        data = self.root if above == ROOT else self.role_bytes(above)
+        trust_roles.check_accepted(file, data or b"")
 
     def stamp(self, snapshot: RoleFile) -> RoleFile:
         """A new timestamp for a snapshot."""
@@ -320,4 +330,6 @@ class Assembly:
         )
         before = self.served.timestamp_bytes if self.served else None
         signature = self.panel.timestamp.sign_next(unsigned.payload, before=before)
-        return unsigned.with_signatures({self._key_ids[TIMESTAMP]: signature})
+        made = unsigned.with_signatures({self._key_ids[TIMESTAMP]: signature})
+        self._check_accepted(made)
+        return made

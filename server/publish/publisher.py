@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -26,6 +27,7 @@ from server.errors import Unavailable
 from server.i18n import N_
 from server.publish import trust_roles
 from server.publish.assembly import Assembly, HeldBack, NewRelease
+from server.publish.evidence import Refused
 from server.publish.models import Publication, PublicationState, Release
 from server.publish.panel import Panel, seat
 from server.publish.rules import ROOT, SNAPSHOT, TOP_RULES
@@ -41,6 +43,20 @@ _CHUNK = 500
 
 Compile = Callable[..., CompiledSchedule]
 """``compile_documents`` of the schedule, or a test's stand-in: (session, releases=…, now=…)."""
+
+
+class KeysDiffer(Unavailable):
+    """The keys on this machine are not those that the published roles name; nothing they sign would be accepted."""
+
+    code = "keys_differ"
+    title = N_("本机的签名密钥与已发布的不符，发布已停止")
+
+
+class SigningRefused(Unavailable):
+    """A signer would not sign a whole role: something is wrong that holding one document back does not cure."""
+
+    code = "signing_refused"
+    title = N_("签名被拒绝")
 
 
 class RepositoryBroken(Unavailable):
@@ -89,18 +105,15 @@ class Publisher:
         self._number: int | None = None
         self._repository = Repository(config.read)
         self._panel = seat(config, database, store)
-        keep_root(self._repository, self._panel, now=now)
+        root = keep_root(self._repository, self._panel, now=now)
         self._served = _served(self._repository)
         settle(database, self._served)
-        self._assembly = Assembly(self._repository, self._served, self._panel, self._next_versions, now)
+        self._assembly = Assembly(self._repository, self._served, self._panel, self._next_versions, now, root)
 
     # --- publish ---
     def publish(self, compile_schedule: Compile) -> PublicationResult:
-        try:
+        with self._noting_failure():
             return self._publish(compile_schedule)
-        except BaseException:
-            self._fail()
-            raise
 
     def _publish(self, compile_schedule: Compile) -> PublicationResult:
         assembly = self._assembly
@@ -167,20 +180,16 @@ class Publisher:
     def keep_fresh(self) -> None:
         if self._served is None:
             return
-        try:
+        with self._noting_failure():
             self._assembly.renew()
             if self._assembly.has_changes:
-                editions = self._assembly.count_releases()
-                self._serve([], editions, 0)
+                self._serve([], self._assembly.count_releases(), 0)
                 return
             timestamp = self._assembly.stamp(self._served.snapshot)
             with self._database.write() as session:
                 self._lease.check(session)
                 _note_timestamp(session, self._served.publication, timestamp.version)
                 self._hand_over(timestamp)
-        except BaseException:
-            self._fail()
-            raise
 
     # --- numbers ---
     def _next_versions(self, floors: Mapping[str, int]) -> Mapping[str, int]:
@@ -195,10 +204,19 @@ class Publisher:
             session.add(Publication(number=self._number, at=self._now, by=self._by))
         return self._number
 
-    def _fail(self) -> None:
+    @contextmanager
+    def _noting_failure(self) -> Iterator[None]:
         """Say what became of a publication that raised; it may be served all the same if only the commit failed."""
-        if self._number is not None:
-            settle(self._database, _served(self._repository))
+        try:
+            yield
+        except BaseException as error:
+            if self._number is not None:
+                settle(self._database, _served(self._repository), only=self._number)
+            if isinstance(error, trust_roles.NotAccepted):
+                raise KeysDiffer from error
+            if isinstance(error, Refused):
+                raise SigningRefused(N_("签名被拒绝：%(reason)s"), reason=error) from error
+            raise
 
     def _still_ours(self) -> None:
         """Between files that take long to read: hold the lease on. Raises leases.LeaseLost."""
@@ -231,15 +249,18 @@ def _ref(release: NewRelease) -> ReleaseRef:
     return ReleaseRef(release.info.sha256, decode(release.data, ReleaseManifest).duration_ms)
 
 
-def keep_root(repository: Repository, panel: Panel, *, now: datetime) -> None:
-    """The first root, or the next when the newest runs out within half a year. Root versions have no gaps."""
+def keep_root(repository: Repository, panel: Panel, *, now: datetime) -> bytes:
+    """The newest root: the first, or the next when it runs out within half a year. Root versions have no gaps."""
     newest = repository.root()
     if newest is not None and not TOP_RULES[ROOT].is_due(newest[1], now):
-        return
+        return newest[2]
     unsigned = trust_roles.root(panel.public, version=newest[0] + 1 if newest else 1, now=now)
     ids = trust_roles.key_ids(panel.public)
     signatures = {ids[signer.public.name]: signer.sign(unsigned.payload) for signer in panel.offline}
-    repository.put_root(unsigned.with_signatures(signatures))
+    file = unsigned.with_signatures(signatures)
+    trust_roles.check_accepted(file, newest[2] if newest else file.data)
+    repository.put_root(file)
+    return file.data
 
 
 # --- rows of publications -------------------------------------------------------------------------------------------------
@@ -283,13 +304,15 @@ def _note_timestamp(session: Session, number: int, version: int) -> None:
     session.execute(update(Publication).where(Publication.number == number).values(timestamp_version=version))
 
 
-def settle(database: Database, served: Served | None) -> None:
+def settle(database: Database, served: Served | None, *, only: int | None = None) -> None:
     """Give publications that were cut off their true state: what is served was published, the rest failed.
 
-    Call it only while holding the lease.
+    ``only`` looks at one's own; all of them may be judged only while holding the lease.
     """
     with database.write() as session:
         query = select(Publication).where(Publication.state == PublicationState.RUNNING)
+        if only is not None:
+            query = query.where(Publication.number == only)
         for row in session.scalars(query).all():
             is_served = served is not None and row.number == served.publication
             row.state = PublicationState.DONE if is_served else PublicationState.FAILED

@@ -143,6 +143,13 @@ def rule_of(role: str) -> RoleRule:
     raise KeyError(role)
 
 
+def role_above(role: str) -> str:
+    """The role that names another one's keys. Raises KeyError."""
+    if role in TOP_RULES:
+        return ROOT
+    return TARGETS if role in DELEGATED_RULES else names.CATALOGUE
+
+
 def role_of_target(target: str) -> str:
     """The role that speaks for a target. Raises KeyError for a name that nobody may use."""
     folder, _, rest = target.partition("/")

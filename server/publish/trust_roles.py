@@ -13,6 +13,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from securesystemslib.signer import Signature, SSlibKey
+from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import (
     DelegatedRole,
     Delegations,
@@ -159,6 +160,20 @@ def timestamp(of: RoleFile, *, version: int, now: datetime) -> Unsigned:
     signed = Timestamp(version, None, TOP_RULES[TIMESTAMP].expires(now), meta_file(of))
     signed.unrecognized_fields[names.TIMESTAMP_ISSUED_FIELD] = to_text(now)
     return Unsigned(TIMESTAMP, signed)
+
+
+class NotAccepted(Exception):
+    """Terminals would refuse what was signed: its keys are not those that the role above names."""
+
+
+def check_accepted(file: RoleFile, above: bytes) -> None:
+    """Hold a signed role against the file of the role above it, as terminals do. Raises NotAccepted."""
+    try:
+        delegator = Metadata[Any].from_bytes(above).signed
+        signed = Metadata[Any].from_bytes(file.data)
+        delegator.verify_delegate(file.role, signed.signed_bytes, signed.signatures)
+    except (RepositoryError, ValueError) as error:
+        raise NotAccepted(f"{file.role}: {error}") from error
 
 
 def meta_file(of: RoleFile) -> MetaFile:

@@ -18,12 +18,12 @@ from server import config as settings
 from server.db import Database
 from server.lease import LeaseTaken
 from server.publish import jobs, service
-from server.publish.keys import KeysMissing
-from server.publish.publisher import RepositoryBroken
+from server.publish.keys import KeysMissing, make_demo_keys
+from server.publish.publisher import KeysDiffer, RepositoryBroken
 from server.publish.rules import bin_of
 from server.publish.service import Verdict
 from server.publish.trust_repository import Repository
-from tests.publish.conftest import NOW, make_initialised
+from tests.publish.conftest import ADMIN, COUNTY, EVENING, NOW, make_initialised
 from tests.publish.test_attacks import Attacker
 
 
@@ -186,6 +186,26 @@ def test_a_root_whose_keys_are_gone_is_not_replaced_by_another(province):
     with pytest.raises(KeysMissing, match="policy"):
         province.publish()
     assert not (province.config.keys / "policy.key").exists()
+
+
+@pytest.mark.parametrize("name", ["officer-1", "timestamp", "local-1301"])
+def test_keys_that_the_published_roles_do_not_name_sign_nothing_that_is_served(
+    sqlite_province, terminal, name
+):
+    """A key file was replaced: what it signs would be refused by every terminal, so it is never served."""
+    province = sqlite_province
+    before = terminal.versions()
+    (province.config.keys / f"{name}.key").unlink()
+    make_demo_keys(province.config.keys)
+    edition = province.release("一")
+    province.place(edition, at=EVENING.replace(hour=20), region="130123", by=COUNTY)
+
+    with pytest.raises(KeysDiffer):
+        province.publish()
+
+    assert terminal.versions() == before
+    with province.database.read() as session:
+        assert service.list_publications(session, ADMIN)[0].state == "failed"
 
 
 def test_a_start_that_was_cut_off_among_the_keys_is_finished_by_the_next(sqlite_url, tmp_path):

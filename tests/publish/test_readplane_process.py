@@ -70,6 +70,13 @@ def test_a_range_beyond_the_end_is_refused(client):
     assert response.headers["Content-Range"] == f"bytes */{len(CONTENT)}"
 
 
+def test_several_ranges_at_once_get_the_whole_file(client):
+    response = client.get(f"/m/{NAME}", headers={"Range": "bytes=0-1,5-6"})
+
+    assert response.status_code == 200
+    assert response.data == CONTENT
+
+
 def test_a_file_that_the_asker_has_is_not_sent_again(client):
     tag = client.get(f"/m/{NAME}").headers["ETag"]
 

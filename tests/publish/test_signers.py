@@ -301,6 +301,7 @@ def case_of(province, **frames: Frame) -> Case:
         seats,
         lambda floors: {r: v + 1 for r, v in floors.items()},
         province.now,
+        root=b"",
     )
     return Case(assembly._catalogue_for, frames, assembly.served_bytes, province.now)
 
