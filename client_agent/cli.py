@@ -190,6 +190,10 @@ def _refresh(options: argparse.Namespace) -> int:
     from client_agent.agent import open_agent
     from client_agent.refresh import refresh
 
-    with open_agent(options.data, extra_sources=options.source) as agent:
-        _print_json(refresh(agent, options.first).as_json())
+    try:
+        with open_agent(options.data, extra_sources=options.source) as agent:
+            _print_json(refresh(agent, options.first).as_json())
+    except AgentError as error:
+        _print_json({"problems": [str(error)]})  # the parent says it
+        return error.exit_code
     return 0

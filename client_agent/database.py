@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from client_agent.errors import UnusableData
+from client_agent.errors import StorageFailed, UnusableData
 
 SCHEMA_VERSION = 1
 _SCHEMA = """
@@ -62,7 +62,7 @@ class Database:
                 path, check_same_thread=False, isolation_level=None, timeout=30
             )
             self._configure()
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, sqlite3.Error, StorageFailed) as error:
             raise UnusableData(f"无法打开数据库 / cannot open {path}: {error}") from error
 
     def _configure(self) -> None:
@@ -89,32 +89,47 @@ class Database:
         with self._lock:
             outermost = self._depth == 0
             if outermost:
-                self._connection.execute("BEGIN IMMEDIATE")
+                self._do("BEGIN IMMEDIATE")
             self._depth += 1
             try:
                 yield
-            except BaseException:
-                self._depth -= 1
                 if outermost:
-                    self._connection.execute("ROLLBACK")
+                    self._do("COMMIT")
+            except BaseException:
+                if outermost and self._connection.in_transaction:
+                    self._do("ROLLBACK")
                 raise
-            self._depth -= 1
-            if outermost:
-                self._connection.execute("COMMIT")
+            finally:
+                self._depth -= 1
 
     def execute(self, statement: str, values: Sequence[Any] = ()) -> int:
-        """Run one statement; returns how many rows it changed."""
+        """Run one statement; returns how many rows it changed. Raises StorageFailed."""
         with self._lock:
-            return self._connection.execute(statement, values).rowcount
+            return self._do(statement, values).rowcount
 
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows. Raises StorageFailed."""
         with self._lock:
-            return self._connection.execute(query, values).fetchall()
+            found: list[tuple[Any, ...]] = self._fetch(query, values, sqlite3.Cursor.fetchall)
+            return found
 
     def row(self, query: str, values: Sequence[Any] = ()) -> tuple[Any, ...] | None:
+        """The first row, if any. Raises StorageFailed."""
         with self._lock:
-            found: tuple[Any, ...] | None = self._connection.execute(query, values).fetchone()
+            found: tuple[Any, ...] | None = self._fetch(query, values, sqlite3.Cursor.fetchone)
             return found
+
+    def _do(self, statement: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
+        try:
+            return self._connection.execute(statement, values)
+        except sqlite3.Error as error:
+            raise StorageFailed(f"{StorageFailed.__doc__}: {error}") from error
+
+    def _fetch(self, query: str, values: Sequence[Any], fetch: Callable[[sqlite3.Cursor], Any]) -> Any:
+        try:
+            return fetch(self._connection.execute(query, values))
+        except sqlite3.Error as error:
+            raise StorageFailed(f"{StorageFailed.__doc__}: {error}") from error
 
     def setting(self, name: str, default: str = "") -> str:
         found = self.row("SELECT value FROM settings WHERE name = ?", (name,))

@@ -10,6 +10,7 @@ import hashlib
 import logging
 import random
 import signal
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -17,9 +18,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from client_agent.agent import Agent
-from client_agent.errors import AgentError, PortTaken
+from client_agent.errors import AgentError, DataInUse, PortTaken, StorageFailed
 from client_agent.health import health_fields
-from client_agent.outbox import Outbox
+from client_agent.outbox import Outbox, OutboxBusy
 from client_agent.player import Player
 from client_agent.reporting import open_outbox, open_reporter, open_tv
 from client_agent.sync import Refreshed, Syncer
@@ -140,7 +141,12 @@ def run(agent: Agent, *, host: str, port: int, poll_s: float) -> int:
 @contextmanager
 def _station(agent: Agent, host: str, port: int, stop: threading.Event) -> Iterator[None]:
     """The TV page's server, the player's account and the reporter's thread, for as long as the agent runs."""
-    outbox = open_outbox(agent)
+    try:
+        outbox = open_outbox(agent)
+    except OutboxBusy as error:
+        raise DataInUse(f"{DataInUse.__doc__}: {agent.paths.outbox}") from error
+    except (sqlite3.Error, OSError) as error:
+        raise StorageFailed(f"{StorageFailed.__doc__}: {agent.paths.outbox}: {error}") from error
     try:
         try:
             player, server = open_tv(agent, outbox, port, host)

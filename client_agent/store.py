@@ -240,7 +240,11 @@ class Store:
         return True
 
     def recheck_partial(self) -> int:
-        """At start: hash the claimed pieces of unfinished files again; returns how many were not what they claimed."""
+        """At start: hash the claimed pieces of unfinished files again; returns how many were not what they claimed.
+
+        Files that no row speaks of, left by a power cut between file and row, are deleted.
+        """
+        self._sweep()
         dropped = 0
         for (sha256,) in self._database.rows("SELECT sha256 FROM files WHERE complete = 0 AND bad = ''"):
             row = self.row(sha256)
@@ -258,6 +262,17 @@ class Store:
             elif not row.missing:
                 self.finish(sha256)
         return dropped
+
+    def _sweep(self) -> None:
+        rows = self._database.rows("SELECT sha256, pieces_root FROM files")
+        for folder, known in (
+            (self._paths.media, {r[0] for r in rows}),
+            (self._paths.layers, {r[1] for r in rows}),
+        ):
+            for path in folder.iterdir():
+                if path.name not in known:
+                    log.info("deleting %s: nothing speaks of it", path.name[:12])
+                    path.unlink(missing_ok=True)
 
     def _rehash(self, row: StoredFile, indexes: Collection[int]) -> tuple[str, list[int]]:
         """(hex SHA-256 over these pieces in order, those that are not the signed ones)."""

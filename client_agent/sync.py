@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 import os
+import sqlite3
 import subprocess
 import sys
 import time
@@ -27,7 +28,7 @@ from client_agent.downloader import Downloader, DownloadSummary
 from client_agent.errors import AgentError, BadAnswer
 from client_agent.fetch import join
 from client_agent.health import health_fields
-from client_agent.outbox import OutboxFull
+from client_agent.outbox import OutboxBusy, OutboxFull
 from client_agent.planner import Holdings, Wanted, plan, protected
 from client_agent.reporting import open_outbox, open_reporter
 from client_agent.sources import Blame, Sources
@@ -203,10 +204,10 @@ class Syncer:
         )
         output = _wait(child, stop)
         try:
-            said: dict[str, Any] = json.loads(output) if child.returncode == 0 else {}
+            said: dict[str, Any] = json.loads(output)
         except ValueError:
-            said = {}
-        if not said:
+            said = {"problems": [f"the refresh ended with {child.returncode}"]}
+        if child.returncode != 0 or "complete" not in said:
             return Refreshed.FAILED, said
         return (Refreshed.NEW if said.get("complete") else Refreshed.PARTLY), said
 
@@ -269,12 +270,17 @@ def sync_once(agent: Agent) -> SyncSummary:
 
 
 def report(agent: Agent) -> dict[str, Any]:
-    """Write a health record and send what the outbox holds; what became of it."""
-    outbox = open_outbox(agent)
+    """Write a health record and send what the outbox holds; what became of it. Reports never fail a pass."""
+    try:
+        outbox = open_outbox(agent)
+    except (OutboxBusy, sqlite3.Error, OSError) as error:
+        return {"trouble": str(error)}
     try:
         with suppress(OutboxFull):  # what is there already is sent all the same
             outbox.append(Health, **health_fields(agent, outbox.length()))
         return asdict(open_reporter(agent, outbox).send_all())
+    except (AgentError, OutboxFull, sqlite3.Error) as error:
+        return {"trouble": str(error)}
     finally:
         outbox.close()
 

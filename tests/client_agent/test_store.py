@@ -154,6 +154,15 @@ def test_a_file_whose_last_bit_was_set_before_a_power_cut_is_finished_at_start(s
     assert again.is_complete(name.sha256)
 
 
+def test_files_that_nothing_speaks_of_are_deleted_at_start(shelf):
+    name = shelf.put(DATA)
+    (shelf.paths.media / ("ab" * 32)).write_bytes(b"left by a power cut")
+    (shelf.paths.layers / f".{'cd' * 32}.new").write_bytes(b"left by another")
+    shelf.open().recheck_partial()
+    assert [path.name for path in shelf.paths.media.iterdir()] == [name.sha256]
+    assert [path.name for path in shelf.paths.layers.iterdir()] == [name.pieces_root]
+
+
 def test_a_manifest_that_contradicts_itself_is_never_used(shelf):
     layer = piece_layer_of(DATA)
     name = FileName("ab" * 32, layer.length, layer.root)

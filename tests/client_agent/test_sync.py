@@ -102,6 +102,22 @@ def test_an_unenrolled_folder_is_refused_in_one_line(tmp_path):
     assert "agent enrol" in done.stderr
 
 
+def test_a_pass_that_fails_says_why_in_one_line(tmp_path, province, source):
+    province.now_ms = now_ms()
+    publish_something(province, source)
+    data = tmp_path / "terminal"
+    make_terminal(data, province, [source.url]).close()
+    source.spoil = lambda request, status, headers, body: (
+        (status, headers, body.replace(b"snapshot", b"snapshut"))
+        if "timestamp" in request.path
+        else (status, headers, body)
+    )
+    done = agent_command("sync", data=data)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert "签名或哈希不符" in done.stderr
+
+
 def test_two_agents_on_one_folder_refuse(tmp_path, province, source, terminal):
     with terminal.paths.lock():
         done = agent_command("sync", data=terminal.paths.data)
