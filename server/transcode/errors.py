@@ -20,10 +20,6 @@ class Cancelled(TranscodeError):
     """The work was cancelled."""
 
 
-class Interrupted(TranscodeError):
-    """The worker is stopping; the work is taken up again later."""
-
-
 class FfmpegMissing(TranscodeError):
     """No usable ffmpeg was found: install the requirements or set YUANBO_FFMPEG."""
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,9 @@ from server.transcode import service
 from server.transcode.models import TranscodePart
 from server.transcode.service import JobView
 from server.transcode.states import JobState
+from tests.conftest import make_tables
 from tests.transcode.clips import ffmpeg
+from tools.postgres import Cluster
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -136,12 +139,29 @@ def platform(tmp_path: Path, database_url: str) -> Iterator[Platform]:
     opened.close()
 
 
+@pytest.fixture
+def small_platform(tmp_path: Path, sqlite_url: str) -> Iterator[Platform]:
+    """On SQLite alone: for what `test_service.py` holds on both databases and only the processes are new here."""
+    opened = Platform(tmp_path / "data", sqlite_url)
+    yield opened
+    opened.close()
+
+
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clip with one small rendition that still takes a second or two to encode."""
     path = tmp_path_factory.mktemp("source") / "film.mp4"
     ffmpeg("-f", "lavfi", "-i", "mandelbrot=size=640x360:rate=25", "-f", "lavfi", "-i", "sine=frequency=440", "-t",
            "16", "-c:v", "libx264", "-preset", "ultrafast", path)  # fmt: skip
+    return path
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A film just long enough to be encoded in parts."""
+    path = tmp_path_factory.mktemp("film") / "long.mp4"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=size=480x270:rate=25", "-f", "lavfi", "-i", "sine=frequency=440", "-t",
+           "66", "-c:v", "libx264", "-preset", "ultrafast", path)  # fmt: skip
     return path
 
 
@@ -219,8 +239,9 @@ def test_a_frozen_workers_late_result_changes_nothing(platform: Platform, source
 
 
 def test_a_worker_told_to_stop_is_gone_in_five_seconds_and_its_job_goes_on_later(
-    platform: Platform, source: Path
+    small_platform: Platform, source: Path
 ) -> None:
+    platform = small_platform
     asset = platform.upload(source)
     worker = platform.start_worker()
     platform.wait_for_encoding(asset)
@@ -234,7 +255,8 @@ def test_a_worker_told_to_stop_is_gone_in_five_seconds_and_its_job_goes_on_later
     assert (done.state, done.attempt) == (JobState.DONE, 2)
 
 
-def test_cancelling_kills_the_media_tools_within_two_seconds(platform: Platform, media: Path) -> None:
+def test_cancelling_kills_the_media_tools_within_two_seconds(small_platform: Platform, media: Path) -> None:
+    platform = small_platform
     asset = platform.upload(media / "trailer_bbb.mp4")
     platform.start_worker()
     job = platform.wait_for_encoding(asset)
@@ -251,7 +273,10 @@ def test_cancelling_kills_the_media_tools_within_two_seconds(platform: Platform,
     assert platform.recorded(asset)[0] == AssetState.FAILED
 
 
-def test_a_file_that_kills_its_worker_fails_after_three_attempts(platform: Platform, source: Path) -> None:
+def test_a_file_that_kills_its_worker_fails_after_three_attempts(
+    small_platform: Platform, source: Path
+) -> None:
+    platform = small_platform
     asset = platform.upload(source)
     for attempt in (1, 2, 3):
         worker = platform.start_worker()
@@ -265,11 +290,8 @@ def test_a_file_that_kills_its_worker_fails_after_three_attempts(platform: Platf
 
 
 def test_a_long_programme_is_spread_over_all_workers_and_outlives_one_of_them(
-    platform: Platform, tmp_path: Path
+    platform: Platform, film: Path
 ) -> None:
-    film = tmp_path / "long.mp4"
-    ffmpeg("-f", "lavfi", "-i", "mandelbrot=size=480x270:rate=25", "-f", "lavfi", "-i", "sine=frequency=440", "-t",
-           "66", "-c:v", "libx264", "-preset", "ultrafast", film)  # fmt: skip
     platform.start_worker()
     platform.start_worker()
     platform.wait_for_workers(2)
@@ -283,6 +305,27 @@ def test_a_long_programme_is_spread_over_all_workers_and_outlives_one_of_them(
     assert platform.recorded(asset) == (AssetState.READY, ["360p"], 6)
     with platform.database.read() as session:
         assert session.scalars(select(Rendition.duration_ms)).one() == 66_000
+
+
+def test_a_crash_and_restart_of_the_database_loses_no_job_and_ends_none_twice(
+    tmp_path: Path, source: Path
+) -> None:
+    with closing(Cluster()) as cluster:
+        make_tables(cluster.url(cluster.create("yuanbo")))
+        with closing(Platform(tmp_path / "data", cluster.url("yuanbo"))) as platform:
+            asset = platform.upload(source)
+            platform.start_worker()
+            platform.wait_for_encoding(asset)
+            cluster._process.send_signal(signal.SIGQUIT)  # PostgreSQL's immediate shutdown: it must recover
+            cluster._process.wait()
+            time.sleep(1.5)
+            cluster._start()
+            platform.database.engine.dispose()
+            done = platform.wait_for_end(asset)
+            assert (done.state, done.attempt) == (JobState.DONE, 1)
+            assert platform.recorded(asset) == (AssetState.READY, ["360p"], 6)
+            another = platform.upload(source)
+            assert platform.wait_for_end(another).state is JobState.DONE
 
 
 def somebody() -> object:
