@@ -85,7 +85,7 @@ def test_every_page_of_the_menu_opens_without_a_complaint(
         answer = page.goto(f"{console}{path}?lang={language}")
         assert answer is not None
         assert answer.status == 200, path
-        if language == "en":
+        if language == "en" and path != "/api/docs":  # there the province's own words stand beside English
             text = page.locator("main").inner_text()
             assert not re.search(r"[\u4e00-\u9fff]", _without_names(text)), f"{path} is not English: {text}"
     assert not errors
