@@ -18,6 +18,7 @@ from protocol.documents import Emergency, EmergencyItem
 from protocol.pieces import PIECE_LENGTH
 from protocol.times import SHANGHAI, ms_to_text, to_ms
 from tests.client_agent.station import Station, keep
+from tests.glyphs import fonts_of_the_machine
 
 pytestmark = pytest.mark.browser
 
@@ -442,6 +443,19 @@ def test_old_remotes_that_know_only_key_numbers_work(tv, evening):
     assert "防电信诈骗" in viewer.focused()
     old_key(461)
     viewer.wait("!document.getElementById('shell').classList.contains('shown')")
+
+
+def test_every_character_is_drawn_with_the_font_that_set_up_brought(tv, evening):
+    evening.notice("明天上午九点全村停电检修")
+    viewer = tv()
+    viewer.wait_playing()
+    viewer.press("Enter")
+    viewer.page.wait_for_selector("#shell.shown .card")
+    assert fonts_of_the_machine(viewer.page) == {}
+    for _ in range(3):
+        viewer.press("ArrowUp", "ArrowUp", "ArrowRight", "Enter")
+        viewer.page.wait_for_timeout(300)
+        assert fonts_of_the_machine(viewer.page) == {}
 
 
 def test_it_speaks_english_when_asked(tv, evening):
