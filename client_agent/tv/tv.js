@@ -11,7 +11,7 @@
   var where = 'watch';              /* watch, menu, chosen */
   var data = { state: null, library: null, listing: null, day: 0, captions: true, big: false };
   var base = null;                  /* {now_ms, perf}: the agent's time when it was asked */
-  var barUntil = 0, toastUntil = 0, retries = 0, retryAt = 0, pollAt = 0, polling = false, drawn = '', rate = 0, urgent = false;
+  var barUntil = 0, toastUntil = 0, retries = 0, retryAt = 0, pollAt = 0, polling = false, drawn = '', rate = 0, urgent = false, shownBefore = false;
   var query = window.location.search, kiosk = /[?&]kiosk=1\b/.test(query);
 
   /* --- time and talking to the agent --- */
@@ -106,7 +106,9 @@
 
   Screen.onShown = function (what) {
     retries = 0;
-    if (what.mode === 'linear' && data.state && data.state.item && data.state.item.release === what.release) { wakeBar(); }
+    var between = what.source === 'filler' || what.source === 'fill';
+    if (what.mode === 'linear' && (!between || !shownBefore)) { wakeBar(); }
+    shownBefore = true;
     paint();
   };
   Screen.onEnded = function (what) {
@@ -171,7 +173,7 @@
     listed: function (row) {
       var now = TV.now();
       if (now !== null && row.starts_ms <= now && now < row.ends_ms) { closeMenu(); return; }
-      if (now !== null && row.starts_ms > now) { toast(TV.say('toast_later', TV.hhmm(row.starts_ms))); return; }
+      if (now !== null && row.starts_ms > now) { toast(TV.say('toast_later', TV.when(row.starts_ms))); return; }
       playChosen(row);
     },
     language: function () { TV.lang = TV.lang === 'zh' ? 'en' : 'zh'; keep('lang', TV.lang); speak(); openMenu('settings', 'set-language'); },
@@ -230,7 +232,7 @@
     setText('slate-time', now === null ? '' : TV.hhmm(now));
     setText('slate-date', now === null ? '' : TV.dateText(now));
     setText('slate-why', Screen.wanted() ? '' : Views.why(state));
-    setText('slate-next', state && now === null ? TV.say('clock_library') : next ? TV.say('next') + '　' + TV.hhmm(next.starts_ms) + '　' + next.title : '');
+    setText('slate-next', state && now === null ? TV.say('clock_library') : next ? TV.say('next') + '　' + TV.when(next.starts_ms) + '　' + next.title : '');
     var good = ready && ready.wanted > 0;
     setText('slate-ready', !good ? '' : ready.ready === ready.wanted ? '✓ ' + TV.say('ready_all', ready.wanted) : TV.say('ready_some', ready.ready, ready.wanted));
     byId('slate-ready').classList.toggle('all', !!good && ready.ready === ready.wanted);
@@ -250,7 +252,7 @@
     setText('bar-left', TV.span(at) + ' / ' + TV.span(what.media_ms));
     setText('bar-right', chosen ? TV.say('keys_play') : TV.name(what.section_names));
     var next = !chosen && state && state.upcoming && state.upcoming[0];
-    setText('bar-next', next ? TV.say('next') + '　' + TV.hhmm(next.starts_ms) + '　' + next.title : '');
+    setText('bar-next', next ? TV.say('next') + '　' + TV.when(next.starts_ms) + '　' + next.title : '');
   }
 
   function paintTicker(state, urgent) {

@@ -167,7 +167,7 @@
       var left = el('div', 'hero-text');
       var kicker = el('div', 'kicker', null, el('span', 'dot'), el('span', '', heading(state)));
       left.appendChild(kicker);
-      left.appendChild(el('h1', play ? '' : 'reason', title(state)));
+      left.appendChild(el('h1', play ? (breadth(title(state)) > 22 ? 'long' : '') : 'reason', title(state)));
       var meta = el('div', 'meta');
       if (item && item.kind === 'programme' && play) {
         meta.appendChild(el('span', 'section', TV.name((play || item).section_names)));
@@ -194,6 +194,12 @@
       return out;
     };
   };
+  /* How broad a title is: a Chinese character counts two. */
+  function breadth(text) {
+    var sum = 0;
+    for (var i = 0; i < text.length; i++) { sum += text.charCodeAt(i) > 255 ? 2 : 1; }
+    return sum;
+  }
   function isProgramme(item) { return item.source === 'frame' || item.source === 'local' || item.source === 'emergency'; }
   function heading(state) {
     if (!state || !state.play) { return TV.say('slate'); }
@@ -210,7 +216,7 @@
     if (!list.length) { return null; }
     var panel = el('div', 'next-panel', null, el('h2', '', TV.say('next')));
     list.slice(0, 4).forEach(function (row) {
-      panel.appendChild(el('div', 'next-row', null, el('b', '', TV.hhmm(row.starts_ms)), el('span', '', row.title), row.required ? el('em', 'tag red', TV.say('required')) : null));
+      panel.appendChild(el('div', 'next-row', null, el('b', '', TV.when(row.starts_ms)), el('span', '', row.title), row.required ? el('em', 'tag red', TV.say('required')) : null));
     });
     return panel;
   }
@@ -249,12 +255,13 @@
       main.appendChild(choice);
       out.push(days);
       var scroll = el('div', 'scroll listing');
-      var rows = (listing && listing.rows) || [];
+      var rows = (listing && listing.rows) || [], minute = '';
       rows.forEach(function (row) {
         if (row.kind !== 'programme') {
-          if (row.ends_ms - row.starts_ms >= 300000) { scroll.appendChild(between(row)); }
+          if (row.ends_ms - row.starts_ms >= 300000) { scroll.appendChild(between(row, listing.now_ms, minute)); }
           return;
         }
+        minute = TV.hhmm(row.starts_ms);
         var made = listed(row, listing.now_ms, acts);
         scroll.appendChild(made);
         out.push([made]);
@@ -265,14 +272,17 @@
     };
   };
   Views.currentRow = function (listing) {
-    var wanted = null;
+    var wanted = null, found = false;
     ((listing && listing.rows) || []).forEach(function (row) {
-      if (row.kind === 'programme' && (row.starts_ms <= listing.now_ms || !wanted)) { wanted = 'row-' + row.id; }
+      if (row.kind !== 'programme' || found) { return; }
+      wanted = 'row-' + row.id;
+      found = row.ends_ms > listing.now_ms;
     });
     return wanted;
   };
-  function between(row) {
-    return el('div', 'between', null, el('b', '', TV.hhmm(row.starts_ms)), el('span', '', TV.say(row.kind === 'slate' ? 'slate' : 'between')));
+  function between(row, now, minute) {
+    var time = TV.hhmm(row.starts_ms), isNow = row.starts_ms <= now && now < row.ends_ms;
+    return el('div', 'between' + (isNow ? ' now' : ''), null, el('b', '', time === minute ? '' : time), el('span', '', TV.say(row.kind === 'slate' ? 'slate' : 'between')));
   }
   function listed(row, now, acts) {
     var isNow = row.starts_ms <= now && now < row.ends_ms, isOver = row.ends_ms <= now;

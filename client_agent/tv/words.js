@@ -67,6 +67,11 @@ TV.name = function (names) { return names ? names[TV.lang] || names.zh : ''; };
 TV.wall = function (ms) { return new Date(ms + 8 * 3600000); };
 TV.two = function (n) { return (n < 10 ? '0' : '') + n; };
 TV.hhmm = function (ms) { var d = TV.wall(ms); return TV.two(d.getUTCHours()) + ':' + TV.two(d.getUTCMinutes()); };
+/* A time to come: with its day, when that is not today. */
+TV.when = function (ms) {
+  var day = function (at) { return Math.floor((at + 8 * 3600000) / 86400000); }, now = TV.now();
+  return (now !== null && day(ms) > day(now) ? TV.say('tomorrow') + ' ' : '') + TV.hhmm(ms);
+};
 TV.dateText = function (ms) {
   var d = TV.wall(ms);
   return TV.say('date', d.getUTCMonth() + 1, d.getUTCDate(), TV.say('weekdays')[d.getUTCDay()]);
