@@ -24,7 +24,7 @@ from protocol.pieces import PieceHasher
 from server import clock
 from server.db import Database
 from server.storage import Store, media_key, pieces_key
-from server.transcode import produce, service
+from server.transcode import produce, work
 from server.transcode.codec import pack, unpack
 from server.transcode.encode import OnFrames, Pictures, Scene, can_seek, encode_pictures, no_frames
 from server.transcode.errors import Cancelled, MediaRefused, OutputBroken, Reason, ToolFailed, TranscodeError
@@ -43,8 +43,8 @@ from server.transcode.produce import (
 )
 from server.transcode.profiles import DEFAULT_PROFILES, Profile
 from server.transcode.runner import POLL_S
-from server.transcode.service import Turn
 from server.transcode.verify import check_decodes, compare_span, sampled_spans
+from server.transcode.work import Turn
 
 log = logging.getLogger(__name__)
 
@@ -162,7 +162,7 @@ class Execution:
 
         def count() -> int:
             with self.bench.database.read() as session:
-                return service.count_alive(session)
+                return work.count_alive(session)
 
         return split(plan.frames, workers=patiently(count))
 
@@ -170,7 +170,7 @@ class Execution:
     def step(self, name: str, kind: type[T], action: Callable[[], T]) -> T:
         """Run a step durably. A refusal is kept as a result: it is about the file, so it stays true."""
 
-        def work() -> str:
+        def do() -> str:
             self.show(Progress(name, self._starts_at(name)), at_once=True)
             started = clock.now()
             try:
@@ -180,7 +180,7 @@ class Execution:
             self._note(name, started, kept)
             return msgspec.json.encode(kept).decode()
 
-        return self.open(self.durable.step(name, work), kind)
+        return self.open(self.durable.step(name, do), kind)
 
     def open(self, text: str, kind: type[T]) -> T:
         """What a step or part kept. Raises what it ended with."""
@@ -201,7 +201,7 @@ class Execution:
     def _note(self, name: str, started: Any, kept: _Kept) -> None:
         def write() -> None:
             with self.bench.database.write() as session:
-                service.record_step(session, self.turn, name, started, note=kept.refused, now=clock.now())
+                work.record_step(session, self.turn, name, started, note=kept.refused, now=clock.now())
 
         patiently(write)
 
@@ -251,11 +251,11 @@ class Execution:
 
         def write() -> bool:
             with self.bench.database.write() as session:
-                return service.finish(
+                return work.finish(
                     session,
                     self.turn,
-                    [service.as_new_rendition(one) for one in checked.renditions],
-                    [service.as_new_file(one) for one in assembled.files],
+                    [work.as_new_rendition(one) for one in checked.renditions],
+                    [work.as_new_file(one) for one in assembled.files],
                     duration_ms=plan.duration_ms,
                     probe=facts,
                     now=clock.now(),
@@ -270,7 +270,7 @@ class Execution:
         self.bench.is_stopping()
         try:
             with self.bench.database.read() as session:
-                return not service.holds(session, self.turn)
+                return not work.holds(session, self.turn)
         except DBAPIError:
             return False
 
@@ -280,7 +280,7 @@ class Execution:
             return
         self._shown_at = time.monotonic()
         with contextlib.suppress(DBAPIError), self.bench.database.write() as session:
-            service.record_progress(session, self.turn, progress, now=clock.now())
+            work.record_progress(session, self.turn, progress, now=clock.now())
 
 
 # --- in parts ---------------------------------------------------------------------------------------------------------
@@ -374,7 +374,7 @@ class InParts:
             if execution.is_cancelled():
                 raise Cancelled
             with contextlib.suppress(DBAPIError), execution.bench.database.read() as session:
-                parts = service.parts_of(session, execution.turn.job_id, execution.turn.round)
+                parts = work.parts_of(session, execution.turn.job_id, execution.turn.round)
                 on_frames(parts.frames_done, parts.fps)
                 if parts.ended.issuperset(results):
                     return [result() for result in results.values()]
@@ -391,9 +391,9 @@ class Measured:
 def run_part(bench: Bench, job_id: str, round_: int, name: str, order: str, executor_id: str) -> str:
     """Do a part of a job. Returns what is kept of it, also when it was refused or failed."""
 
-    def begin() -> service.PartTurn | None:
+    def begin() -> work.PartTurn | None:
         with bench.database.write() as session:
-            return service.begin_part(session, job_id, round_, name, executor_id)
+            return work.begin_part(session, job_id, round_, name, executor_id)
 
     turn = patiently(begin)
     if turn is None:
@@ -405,7 +405,7 @@ def run_part(bench: Bench, job_id: str, round_: int, name: str, order: str, exec
 
     def note_end() -> None:
         with bench.database.write() as session:
-            service.record_part(session, turn, ended=True)
+            work.record_part(session, turn, ended=True)
 
     patiently(note_end)
     return _keep(kept)
@@ -415,7 +415,7 @@ def _keep(kept: _Kept) -> str:
     return msgspec.json.encode(kept).decode()
 
 
-def _do_part(bench: Bench, turn: service.PartTurn, text: str) -> _Kept:
+def _do_part(bench: Bench, turn: work.PartTurn, text: str) -> _Kept:
     job_folder = bench.folder(turn.job_id)
     folder = job_folder / f"{turn.name}-{turn.round}-{turn.attempt}"
     try:
@@ -430,14 +430,14 @@ def _do_part(bench: Bench, turn: service.PartTurn, text: str) -> _Kept:
         return _Kept(failed=f"{turn.name}: {error}"[:1000])
 
 
-def _part(bench: Bench, turn: service.PartTurn, order: PartOrder, folder: Path) -> object:
+def _part(bench: Bench, turn: work.PartTurn, order: PartOrder, folder: Path) -> object:
     shown_at = 0.0
 
     def is_cancelled() -> bool:
         bench.is_stopping()
         try:
             with bench.database.read() as session:
-                return not service.holds_part(session, turn)
+                return not work.holds_part(session, turn)
         except DBAPIError:
             return False
 
@@ -447,7 +447,7 @@ def _part(bench: Bench, turn: service.PartTurn, order: PartOrder, folder: Path) 
             return
         shown_at = time.monotonic()
         with contextlib.suppress(DBAPIError), bench.database.write() as session:
-            service.record_part(session, turn, frames_done=frames, fps=fps)
+            work.record_part(session, turn, frames_done=frames, fps=fps)
 
     scene = Scene(folder, order.probe, is_cancelled)
     if order.kind == "encode":
@@ -499,7 +499,7 @@ def run_job(bench: Bench, job_id: str, workflow_id: str, executor_id: str, durab
 
     def begin() -> Turn | None:
         with bench.database.write() as session:
-            return service.begin(session, job_id, workflow_id, executor_id, now=clock.now())
+            return work.begin(session, job_id, workflow_id, executor_id, now=clock.now())
 
     turn = patiently(begin)
     if turn is None:
@@ -511,7 +511,7 @@ def run_job(bench: Bench, job_id: str, workflow_id: str, executor_id: str, durab
     except MediaRefused as error:
         refusal = error
         end = _conclude(
-            bench, lambda session: service.refuse(session, turn, refusal, now=clock.now()), "refused"
+            bench, lambda session: work.refuse(session, turn, refusal, now=clock.now()), "refused"
         )
         log.info("job %s: %s", job_id, refusal.message_en)
     except Cancelled:
@@ -543,9 +543,9 @@ def _fail(bench: Bench, turn: Turn, error: Exception) -> str:
         cause = f"{cause} … {error.log[-500:]}"
 
     def write(session: Any) -> bool:
-        if service.again(session, turn, counts=True):
+        if work.again(session, turn, counts=True):
             return True
-        return service.fail(
+        return work.fail(
             session, turn, type(error).__name__[:40],
             f"文件“{turn.filename}”转码失败，不是文件的问题，请联系管理员（{cause}）。",
             f"Transcoding “{turn.filename}” failed; the file is not at fault ({cause}).", now=clock.now(),
@@ -557,6 +557,6 @@ def _fail(bench: Bench, turn: Turn, error: Exception) -> str:
 def _clean_up(bench: Bench, job_id: str) -> None:
     """Remove the job's folder once nothing runs or waits any more."""
     with contextlib.suppress(DBAPIError), bench.database.read() as session:
-        state = service.state_of(session, job_id)
-        if state is None or state not in service.ACTIVE:
+        state = work.state_of(session, job_id)
+        if state is None or state not in work.ACTIVE:
             shutil.rmtree(bench.folder(job_id), ignore_errors=True)

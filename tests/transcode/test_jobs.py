@@ -21,7 +21,7 @@ from server.catalog.models import Asset, AssetState, Rendition, RenditionFile
 from server.config import Config
 from server.db import Database, new_id
 from server.storage import open_store
-from server.transcode import service
+from server.transcode import service, work
 from server.transcode.models import TranscodePart
 from server.transcode.service import JobView
 from server.transcode.states import JobState
@@ -94,7 +94,7 @@ class Platform:
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             with self.database.read() as session:
-                if service.count_alive(session) == count:
+                if work.count_alive(session) == count:
                     return
             time.sleep(0.1)
         raise AssertionError("the workers did not start")

@@ -11,12 +11,13 @@ from server.catalog.models import Asset, AssetState
 from server.db import Database, new_id
 from server.errors import Conflict, Forbidden, NotFound
 from server.identity.rules import Caller, Role
-from server.transcode import service
+from server.transcode import service, work
 from server.transcode.errors import MediaRefused, Reason
 from server.transcode.models import Executor
 from server.transcode.produce import Progress
-from server.transcode.service import JobView, Turn
+from server.transcode.service import JobView
 from server.transcode.states import MOVES, ExecutorState, JobState, may_move, sources
+from server.transcode.work import Turn
 
 NOW = datetime(2026, 12, 5, 11, 0, tzinfo=UTC)
 TECHNICIAN = Caller(id=new_id(), username="t", name="技术员", grants=((Role.TECHNICIAN, "13"),))
@@ -48,14 +49,14 @@ def view(database: Database, asset: str) -> JobView:
 
 def begin(database: Database, asset: str, executor: str = "w1") -> Turn | None:
     with database.write() as session:
-        service.take_uploads(session, now=NOW)
+        work.take_uploads(session, now=NOW)
     job = view(database, asset)
     with database.write() as session:
-        for job_id, workflow_id, _, _ in service.waiting_jobs(session):
-            service.note_enqueued(session, job_id, workflow_id)
+        for job_id, workflow_id, _, _ in work.waiting_jobs(session):
+            work.note_enqueued(session, job_id, workflow_id)
     with database.write() as session:
         round_ = int(workflow_of(session, job.id).rpartition("-")[2])
-        return service.begin(session, job.id, service.name_workflow(job.id, round_), executor, now=NOW)
+        return work.begin(session, job.id, work.name_workflow(job.id, round_), executor, now=NOW)
 
 
 def workflow_of(session: object, job_id: str) -> str:
@@ -73,8 +74,8 @@ def begun(database: Database, asset: str) -> Turn:
 def test_every_upload_gets_one_job(database: Database, upload: Upload) -> None:
     asset = upload()
     with database.write() as session:
-        assert len(service.take_uploads(session, now=NOW)) == 1
-        assert service.take_uploads(session, now=NOW) == []
+        assert len(work.take_uploads(session, now=NOW)) == 1
+        assert work.take_uploads(session, now=NOW) == []
     assert view(database, asset).state is JobState.QUEUED
 
 
@@ -82,9 +83,9 @@ def test_small_files_come_first_and_long_ones_have_their_own_lane(database: Data
     upload("lecture.mp4", size=3_000_000_000)
     upload("news.mp4", size=20_000_000)
     with database.write() as session:
-        service.take_uploads(session, now=NOW)
-        waiting = service.waiting_jobs(session)
-    assert [lane for _, _, lane, _ in waiting] == [service.LANE_SHORT, service.LANE_LONG]
+        work.take_uploads(session, now=NOW)
+        waiting = work.waiting_jobs(session)
+    assert [lane for _, _, lane, _ in waiting] == [work.LANE_SHORT, work.LANE_LONG]
     assert waiting[0][3] < waiting[1][3]
 
 
@@ -92,13 +93,13 @@ def test_an_earlier_execution_has_no_effect_once_another_began(database: Databas
     asset = upload()
     late, current = begun(database, asset), begun(database, asset)
     with database.write() as session:
-        assert not service.holds(session, late)
-        assert not service.record_progress(session, late, Progress("encode", 50.0), now=NOW)
-        assert not service.finish(session, late, [], [], duration_ms=1, probe={}, now=NOW)
-        assert not service.refuse(session, late, MediaRefused(Reason.DAMAGED, "片.mp4"), now=NOW)
-        assert not service.fail(session, late, "x", "坏", "bad", now=NOW)
-        assert service.holds(session, current)
-        assert service.finish(session, current, [], [], duration_ms=1, probe={}, now=NOW)
+        assert not work.holds(session, late)
+        assert not work.record_progress(session, late, Progress("encode", 50.0), now=NOW)
+        assert not work.finish(session, late, [], [], duration_ms=1, probe={}, now=NOW)
+        assert not work.refuse(session, late, MediaRefused(Reason.DAMAGED, "片.mp4"), now=NOW)
+        assert not work.fail(session, late, "x", "坏", "bad", now=NOW)
+        assert work.holds(session, current)
+        assert work.finish(session, current, [], [], duration_ms=1, probe={}, now=NOW)
     assert view(database, asset).state is JobState.DONE
 
 
@@ -118,7 +119,7 @@ def test_a_worker_that_stops_in_good_order_costs_no_attempt(database: Database, 
     for _ in range(5):
         begun(database, asset)
         with database.write() as session:
-            service.note_interruptions(session, "w1")
+            work.note_interruptions(session, "w1")
     assert view(database, asset).state is JobState.RUNNING
 
 
@@ -135,8 +136,8 @@ def test_a_cancelled_job_can_be_retried_and_the_cancelled_execution_stays_powerl
     new = begun(database, asset)
     assert new.attempt > old.attempt
     with database.write() as session:
-        assert not service.holds(session, old)
-        assert service.finish(session, new, [], [], duration_ms=1, probe={}, now=NOW)
+        assert not work.holds(session, old)
+        assert work.finish(session, new, [], [], duration_ms=1, probe={}, now=NOW)
         assert session.get_one(Asset, asset).state == AssetState.READY
 
 
@@ -144,7 +145,7 @@ def test_a_job_that_is_over_can_be_neither_cancelled_nor_retried(database: Datab
     asset = upload()
     turn = begun(database, asset)
     with database.write() as session:
-        service.finish(session, turn, [], [], duration_ms=1, probe={}, now=NOW)
+        work.finish(session, turn, [], [], duration_ms=1, probe={}, now=NOW)
     for move in (service.retry, service.make_urgent):
         with database.write() as session, pytest.raises(Conflict):
             move(session, TECHNICIAN, turn.job_id)
@@ -170,32 +171,32 @@ def test_others_see_the_jobs_of_their_own_files_only(database: Database, upload:
 def test_a_worker_is_as_silent_as_the_databases_clock_says(database: Database) -> None:
     with database.write() as session:
         started = NOW - timedelta(days=400)  # the worker's own clock does not matter
-        service.register_executor(
+        work.register_executor(
             session, Executor(id="w1", host="h", pid=1, process_started=1, started_at=started)
         )
     with database.read() as session:
-        (seen,) = service.executors(session)
+        (seen,) = work.executors(session)
         assert seen.silent_s < 5
     with database.write() as session:
-        assert service.heartbeat(session, "w1")
-        assert service.leave(session, "w1", ExecutorState.DEAD)
-        assert not service.heartbeat(session, "w1")
-        service.revive(session, "w1")
-        assert service.heartbeat(session, "w1")
+        assert work.heartbeat(session, "w1")
+        assert work.leave(session, "w1", ExecutorState.DEAD)
+        assert not work.heartbeat(session, "w1")
+        work.revive(session, "w1")
+        assert work.heartbeat(session, "w1")
 
 
 def test_a_part_belongs_to_its_last_execution(database: Database, upload: Upload) -> None:
     turn = begun(database, upload())
     with database.write() as session:
-        first = service.begin_part(session, turn.job_id, turn.round, "encode-00000", "w1")
-        second = service.begin_part(session, turn.job_id, turn.round, "encode-00000", "w2")
+        first = work.begin_part(session, turn.job_id, turn.round, "encode-00000", "w1")
+        second = work.begin_part(session, turn.job_id, turn.round, "encode-00000", "w2")
         assert first is not None
         assert second is not None
-        service.record_part(session, first, ended=True)
-        assert service.parts_of(session, turn.job_id, turn.round).ended == frozenset()
-        assert not service.holds_part(session, first)
-        assert service.holds_part(session, second)
-        assert service.begin_part(session, turn.job_id, turn.round + 1, "encode-00000", "w1") is None
+        work.record_part(session, first, ended=True)
+        assert work.parts_of(session, turn.job_id, turn.round).ended == frozenset()
+        assert not work.holds_part(session, first)
+        assert work.holds_part(session, second)
+        assert work.begin_part(session, turn.job_id, turn.round + 1, "encode-00000", "w1") is None
 
 
 def test_the_table_of_moves_has_no_way_out_of_done_and_refused() -> None:
