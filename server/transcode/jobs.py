@@ -27,8 +27,10 @@ from server.config import Config
 from server.db import Database
 from server.storage import open_store
 from server.transcode import work, workflow
+from server.transcode.durable import Bench, Result
 from server.transcode.ffmpeg import find_binaries
 from server.transcode.models import Executor
+from server.transcode.parts import run_part
 from server.transcode.runner import describe_protections
 from server.transcode.states import ExecutorState
 from server.transcode.work import ExecutorView, Turn
@@ -61,7 +63,7 @@ class Worker:
         self._idle = threading.Condition()
         self._running = 0
         self._threads: list[threading.Thread] = []
-        self._bench = workflow.Bench(
+        self._bench = Bench(
             database=self._database,
             store=open_store(config),
             data=config.data,
@@ -109,7 +111,7 @@ class Worker:
     def execute_part(self, job_id: str, round_: int, name: str, order: str) -> str:
         """Do one part of a job, likewise."""
         with self._counted():
-            return workflow.run_part(self._bench, job_id, round_, name, order, self.executor_id)
+            return run_part(self._bench, job_id, round_, name, order, self.executor_id)
 
     @contextlib.contextmanager
     def _counted(self) -> Iterator[None]:
@@ -260,7 +262,7 @@ class DbosDurable:
     def step(self, name: str, action: Callable[[], str]) -> str:
         return DBOS.run_step({"name": name}, action)
 
-    def begin_part(self, turn: Turn, name: str, order: str) -> workflow.Result:
+    def begin_part(self, turn: Turn, name: str, order: str) -> Result:
         with SetWorkflowID(f"{self._workflow_id}-{name}"), SetEnqueueOptions(priority=turn.priority):
             handle = DBOS.enqueue_workflow(
                 work.PARTS_QUEUE, transcode_part, turn.job_id, turn.round, name, order

@@ -1,0 +1,213 @@
+"""Long jobs in parts: any worker encodes spans and checks renditions; the job's own worker joins them."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import DBAPIError
+
+from server.transcode import produce, work
+from server.transcode.codec import pack, unpack
+from server.transcode.durable import (
+    PROGRESS_EVERY_S,
+    Bench,
+    Kept,
+    PartFailed,
+    Result,
+    bring,
+    keep,
+    patiently,
+)
+from server.transcode.encode import OnFrames, Pictures, Scene, encode_pictures, no_frames
+from server.transcode.errors import Cancelled, MediaRefused, Reason
+from server.transcode.ladder import Plan, Span
+from server.transcode.loudness import Loudness
+from server.transcode.media import MediaProbe
+from server.transcode.probe import isolate
+from server.transcode.produce import Checked, Encoded, ProducedRendition, Sound
+from server.transcode.runner import POLL_S
+from server.transcode.verify import check_decodes, compare_span, sampled_spans
+
+if TYPE_CHECKING:
+    from server.transcode.workflow import Execution
+
+log = logging.getLogger(__name__)
+
+MAX_PART_ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class PartOrder:
+    """What a worker needs to know to do a part. ``kind``: encode, check (a rendition) or compare (a span)."""
+
+    kind: str
+    number: int
+    source: str
+    probe: MediaProbe
+    plan: Plan
+    span: Span
+    files: dict[str, Path]
+    measure: bool = False
+
+
+class InParts:
+    """A long job's encoding and checking, spread over all workers."""
+
+    def __init__(self, execution: Execution, scene: Scene, plan: Plan) -> None:
+        self._execution = execution
+        self._scene = scene
+        self._plan = plan
+
+    def encode(self, spans: Sequence[Span]) -> Encoded:
+        """The spans by whoever is free; meanwhile the sound here."""
+        orders = [self._order("encode", number, span) for number, span in enumerate(spans)]
+        results = self._begin(orders)
+        sound = self._execution.step("sound", Sound, lambda: produce.encode_sound(self._scene, self._plan))
+        watch = produce.watch_frames(self._plan, self._execution.show)
+        made = [self._execution.open(text, Pictures) for text in self._wait(results, watch)]
+        return produce.join_parts(made, sound)
+
+    def check(self, renditions: Sequence[ProducedRendition], complaints: int) -> Checked:
+        """Every rendition decoded, sampled spans compared."""
+        files = {one.profile: one.path for one in renditions}
+        whole = Span(0, self._plan.frames)
+        decodes = [
+            self._order(
+                "check", number, whole, {one.profile: one.path}, measure=number == len(renditions) - 1
+            )
+            for number, one in enumerate(renditions)
+        ]
+        compares = [
+            self._order("compare", number, span, files)
+            for number, span in enumerate(sampled_spans(self._plan.frames))
+        ]
+        texts = self._wait(self._begin([*compares, *decodes]), no_frames)
+        worst: dict[str, float] = {}
+        for text in texts[: len(compares)]:
+            for profile, value in self._compared(text, complaints).items():
+                worst[profile] = min(worst.get(profile, value), value)
+        loudness = [self._execution.open(text, Measured).loudness for text in texts[len(compares) :]]
+        return Checked(
+            tuple(replace(one, xpsnr_db=round(worst[one.profile], 2)) for one in renditions), loudness[-1]
+        )
+
+    def _compared(self, text: str, complaints: int) -> dict[str, float]:
+        try:
+            return self._execution.open(text, dict[str, float])
+        except PartFailed as error:
+            if complaints:
+                raise MediaRefused(Reason.DAMAGED, self._scene.probe.name) from error
+            raise
+
+    def _order(
+        self,
+        kind: str,
+        number: int,
+        span: Span,
+        files: dict[str, Path] | None = None,
+        *,
+        measure: bool = False,
+    ) -> PartOrder:
+        path = self._execution.turn.path
+        return PartOrder(kind, number, path, self._scene.probe, self._plan, span, files or {}, measure)
+
+    def _begin(self, orders: Sequence[PartOrder]) -> dict[str, Result]:
+        execution = self._execution
+        return {
+            name: execution.durable.begin_part(execution.turn, name, pack(order, execution.job_folder))
+            for order in orders
+            for name in [f"{order.kind}-{order.number:05d}"]
+        }
+
+    def _wait(self, results: Mapping[str, Result], on_frames: OnFrames) -> list[str]:
+        """The parts' texts, in order, once all have ended. Raises Cancelled."""
+        execution = self._execution
+        while True:
+            if execution.is_cancelled():
+                raise Cancelled
+            with contextlib.suppress(DBAPIError), execution.bench.database.read() as session:
+                parts = work.parts_of(session, execution.turn.job_id, execution.turn.round)
+                on_frames(parts.frames_done, parts.fps)
+                if parts.ended.issuperset(results):
+                    return [result() for result in results.values()]
+            time.sleep(POLL_S)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The loudness of a checked rendition, where it was asked for."""
+
+    loudness: Loudness | None
+
+
+def run_part(bench: Bench, job_id: str, round_: int, name: str, order: str, executor_id: str) -> str:
+    """Do a part of a job. Returns what is kept of it, also when it was refused or failed."""
+
+    def begin() -> work.PartTurn | None:
+        with bench.database.write() as session:
+            return work.begin_part(session, job_id, round_, name, executor_id)
+
+    turn = patiently(begin)
+    if turn is None:
+        return keep(Kept(failed="over"))
+    if turn.attempt > MAX_PART_ATTEMPTS:
+        kept = Kept(failed=f"{name} did not finish in {MAX_PART_ATTEMPTS} attempts")
+    else:
+        kept = _do_part(bench, turn, order)
+
+    def note_end() -> None:
+        with bench.database.write() as session:
+            work.record_part(session, turn, ended=True)
+
+    patiently(note_end)
+    return keep(kept)
+
+
+def _do_part(bench: Bench, turn: work.PartTurn, text: str) -> Kept:
+    job_folder = bench.folder(turn.job_id)
+    folder = job_folder / f"{turn.name}-{turn.round}-{turn.attempt}"
+    try:
+        order = unpack(text, PartOrder, job_folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        isolate(bench.data / order.source, folder)
+        return Kept(value=pack(_part(bench, turn, order, folder), job_folder))
+    except MediaRefused as refusal:
+        return Kept(refused=refusal.reason_code, detail=refusal.detail)
+    except Exception as error:  # a part's broad catch: its job decides what follows
+        log.exception("job %s: part %s failed", turn.job_id, turn.name)
+        return Kept(failed=f"{turn.name}: {error}"[:1000])
+
+
+def _part(bench: Bench, turn: work.PartTurn, order: PartOrder, folder: Path) -> object:
+    shown_at = 0.0
+
+    def is_cancelled() -> bool:
+        bench.is_stopping()
+        try:
+            with bench.database.read() as session:
+                return not work.holds_part(session, turn)
+        except DBAPIError:
+            return False
+
+    def on_frames(frames: int, fps: float) -> None:
+        nonlocal shown_at
+        if time.monotonic() - shown_at < PROGRESS_EVERY_S and frames < order.span.frames:
+            return
+        shown_at = time.monotonic()
+        with contextlib.suppress(DBAPIError), bench.database.write() as session:
+            work.record_part(session, turn, frames_done=frames, fps=fps)
+
+    scene = Scene(folder, order.probe, is_cancelled)
+    if order.kind == "encode":
+        return encode_pictures(scene, order.plan, order.span, part=order.number, on_frames=on_frames)
+    files = {profile: bring(path, folder) for profile, path in order.files.items()}
+    if order.kind == "compare":
+        return compare_span(scene, order.plan, files, order.span)
+    (file,) = files.values()
+    return Measured(check_decodes(scene, order.plan, file, measure=order.measure))
