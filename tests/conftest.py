@@ -193,6 +193,10 @@ def free_port() -> int:
 @pytest.fixture
 def free_ports() -> int:
     """The first of three TCP ports in a row that nobody listened on: `up` takes N, N+1 and N+2."""
+    return find_three_free_ports()
+
+
+def find_three_free_ports() -> int:
     for _ in range(100):
         first = find_free_ports(1)[0]
         if first < 65_000 and all(nobody_listens(first + step) for step in (1, 2)):

@@ -32,6 +32,7 @@ from server.errors import UsageError
 from server.i18n import N_
 from server.migrate import upgrade
 from server.readplane import write_whole
+from server.storage import open_store
 from server.supervisor import Child, Supervisor
 
 log = logging.getLogger(__name__)
@@ -188,10 +189,24 @@ def prepare(config: Config) -> list[dict[str, str]]:
             schedule.seed(session)
         accounts = _accounts(config, database)
         publish.initialise(config, database, now=clock.now())
+        _tell_new_addresses(config, database)
         say("✓ 数据库与密钥 / database and keys")
     finally:
         database.close()
     return accounts
+
+
+def _tell_new_addresses(config: Config, database: Database) -> None:
+    """Publish again when this start has other addresses than the last: terminals learn them only from network.json."""
+    from server.publish import service as publish
+
+    path = config.run / "addresses"
+    addresses = "\n".join((config.console_url, *config.read_urls))
+    known = path.read_text("utf-8") if path.exists() else addresses
+    if known != addresses:
+        publish.publish(database, config, open_store(config), now=clock.now(), by=publish.SYSTEM)
+        say("✓ 地址有变，已重新发布 / addresses changed, published again")
+    write_whole(path, addresses.encode())
 
 
 def _accounts(config: Config, database: Database) -> list[dict[str, str]]:
@@ -248,6 +263,7 @@ def _start_server(supervisor: Supervisor, config: Config, ports: Ports) -> None:
 def _start_agent(supervisor: Supervisor, config: Config, ports: Ports) -> None:
     argv = [
         sys.executable, "-m", "client_agent", "run", "--data", str(config.data / "agent"), "--port", str(ports.tv),
+        "--source", config.read_urls[0],  # the ports may be others than those it enrolled with
     ]  # fmt: skip
     supervisor.add(Child("agent", argv, child_environment(config), config.logs / "agent.log"))
 

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import urllib3
 
+from tests.conftest import find_three_free_ports
 from tests.flow.province import Province, environment, run_command, wait_until
 
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(400)]
@@ -260,14 +261,26 @@ def test_a_file_that_is_no_media_is_refused_with_its_name_and_reason(
         assert "Traceback" not in added.err
 
 
-def test_a_second_up_on_the_same_folder_continues_and_stops_when_asked(province: Province) -> None:
-    accounts = province.ready["accounts"]
+def published(province: Province) -> int:
+    """The version of the served snapshot."""
     timestamp = json.loads((province.data / "read" / "r" / "metadata" / "timestamp.json").read_text("utf-8"))
+    return int(timestamp["signed"]["meta"]["snapshot.json"]["version"])
+
+
+def test_a_second_up_on_the_same_folder_continues_and_stops_when_asked(province: Province) -> None:
+    accounts, before = province.ready["accounts"], published(province)
     assert province.stop(signal.SIGINT) == 0
     province.start()
     assert province.ready["accounts"] == accounts
-    again = json.loads((province.data / "read" / "r" / "metadata" / "timestamp.json").read_text("utf-8"))
-    assert again["signed"]["version"] >= timestamp["signed"]["version"]
+    assert published(province) == before
+
+
+def test_an_up_with_other_ports_tells_the_terminals_of_them(province: Province) -> None:
+    before = published(province)
+    assert province.stop() == 0
+    province.port = find_three_free_ports()
+    province.start()
+    assert published(province) > before
 
 
 def test_up_says_in_one_line_what_is_in_its_way(province: Province, tmp_path: Path) -> None:
