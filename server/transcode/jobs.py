@@ -198,12 +198,13 @@ def this_host() -> str:
 
 
 def process_start(pid: int) -> int | None:
-    """When a process of this machine started, in clock ticks since boot; None when there is none."""
+    """When a process of this machine started, in clock ticks since boot; None when there is none or it has ended."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return None
-    return int(stat.rpartition(")")[2].split()[19])
+    fields = stat.rpartition(")")[2].split()
+    return None if fields[0] in "ZX" else int(fields[19])
 
 
 def is_dead(executor: ExecutorView) -> bool:

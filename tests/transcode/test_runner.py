@@ -110,3 +110,15 @@ def test_a_file_cannot_grow_past_its_limit(tmp_path: Path) -> None:
         run([SH, "-c", "head -c 5000000 /dev/zero > big"], limits=Limits(20, 20, file_size=1_000_000), cwd=tmp_path,
             reads=[Path("/dev/zero")], writes=[tmp_path])  # fmt: skip
     assert (tmp_path / "big").stat().st_size <= 1_000_000
+
+
+def test_a_process_that_ended_but_was_not_waited_for_is_no_more() -> None:
+    from server.transcode.jobs import process_start
+
+    assert process_start(os.getpid()) is not None
+    ended = subprocess.Popen(["/bin/true"])
+    until = time.monotonic() + 10
+    while process_start(ended.pid) is not None and time.monotonic() < until:
+        time.sleep(0.02)
+    assert process_start(ended.pid) is None
+    ended.wait()
