@@ -194,7 +194,7 @@ def encode_pictures(
         made[rendition.profile.name] = scene.folder / name
         outputs.append(output([sized(branch, plan, rendition)], name, _picture_options(rendition, span)))
     for still, branch in zip(stills, branches[len(plan.renditions) :], strict=True):
-        outputs.append(still.output(branch, plan, span, part))
+        outputs.append(still.output(branch, plan, part))
     limits = limits_for(span.last / FRAME_RATE, slowest=30)
     done, frames = run_graph(scene, outputs, limits, on_frames=on_frames)
     if frames < span.frames:
@@ -328,13 +328,14 @@ class _Still:
 
     name: str
     frames: tuple[int, ...]
+    wanted: str
+    """Which frames, as an expression over the span's frame number ``n``; ffmpeg takes at most 100 nested terms."""
     width: int
     height: int
     quality: int
 
-    def output(self, stream: Any, plan: Plan, span: Span, part: int) -> Any:
-        wanted = "+".join(f"eq(n,{frame - span.first})" for frame in self.frames)
-        chosen = _scaled(stream.filter("select", wanted), plan, self.width, self.height, for_jpeg=True)
+    def output(self, stream: Any, plan: Plan, part: int) -> Any:
+        chosen = _scaled(stream.filter("select", self.wanted), plan, self.width, self.height, for_jpeg=True)
         chosen = chosen.filter("setsar", 1).filter("format", "yuvj420p")
         options = {
             "f": "image2",
@@ -352,10 +353,13 @@ def _stills(plan: Plan, span: Span) -> list[_Still]:
     tile_width, tile_height = (
         max(2 * round(side * shrink / 2), 2) for side in (largest.width, largest.height)
     )
-    tiles = range(0, plan.frames, plan.sprite.interval_frames)
+    interval = plan.sprite.interval_frames
+    posters = _inside(plan.poster_frames, span)
+    some = "+".join(f"eq(n,{frame - span.first})" for frame in posters)
+    every = f"not(mod(n+{span.first},{interval}))"
     kinds = [
-        _Still("poster", _inside(plan.poster_frames, span), largest.width, largest.height, 4),
-        _Still("tile", _inside(tiles, span), tile_width, tile_height, 2),
+        _Still("poster", posters, some, largest.width, largest.height, 4),
+        _Still("tile", _inside(range(0, plan.frames, interval), span), every, tile_width, tile_height, 2),
     ]
     return [kind for kind in kinds if kind.frames]
 

@@ -115,3 +115,11 @@ def test_a_font_inside_a_file_is_left_there(clip: Make, tmp_path: Path) -> None:
            "mimetype=application/x-truetype-font", "-c", "copy", film)  # fmt: skip
     result = produce(film, tmp_path / "work", profiles=[P360])
     assert {one.kind for one in result.files} == {"playlist", "poster", "sprite"}
+
+
+def test_a_programme_of_many_minutes_gets_its_whole_storyboard(clip: Make, tmp_path: Path) -> None:
+    result = produce(clip("long.mp4", seconds=200, size="160x90"), tmp_path / "work", profiles=[P360])
+    sprite = result.plan.sprite
+    assert sprite.tiles > 110
+    tiles = sorted((tmp_path / "work").glob("tile-*.jpg"))
+    assert len(tiles) == sprite.tiles
