@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 
 from flask import Blueprint, Flask
@@ -59,4 +58,4 @@ def _wire_identity(app: Flask) -> None:
 
 def _blueprints() -> list[Blueprint]:
     modules = [f"server.{room}.api" for room in APIS] + [f"server.{room}.pages" for room in PAGES]
-    return [import_module(name).blueprint for name in modules if find_spec(name)]
+    return [import_module(name).blueprint for name in modules]

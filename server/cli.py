@@ -8,13 +8,12 @@ from __future__ import annotations
 import argparse
 import sys
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 
 from server.config import Config, load
 from server.errors import UsageError, YuanboError
 
-COMMAND_ROOMS = ("console", "identity", "stations", "catalog", "schedule", "publish")
+COMMAND_ROOMS = ("console", "identity", "stations", "catalog", "transcode", "schedule", "publish")
 """Rooms whose ``commands.register(subparsers)`` adds nouns."""
 
 
@@ -35,8 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     nouns = parser.add_subparsers(dest="noun", required=True, metavar="COMMAND")
     for room in COMMAND_ROOMS:
-        if find_spec(f"server.{room}.commands"):
-            import_module(f"server.{room}.commands").register(nouns)
+        import_module(f"server.{room}.commands").register(nouns)
     return parser
 
 
