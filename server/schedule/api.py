@@ -10,7 +10,7 @@ from msgspec import Struct
 from spectree import Response
 
 from protocol.documents import RegionCode, Uuid, Why
-from protocol.times import Timestamp, from_text, to_text
+from protocol.times import Timestamp, to_text
 from server import clock
 from server.identity.rules import Action
 from server.schedule import service
@@ -148,8 +148,8 @@ def list_slots(query: SlotQuery) -> Any:
         slots = service.slots_in(
             session,
             region=query.region,
-            begin=from_text(query.begin) if query.begin else None,
-            end=from_text(query.end) if query.end else None,
+            begin=read_time(query.begin) if query.begin else None,
+            end=read_time(query.end) if query.end else None,
         )
         return SlotList(items=[_slot_view(slot) for slot in slots])
 

@@ -100,8 +100,7 @@ def put_slot(
     """
     if session.get(Region, region) is None:
         raise NotFound(N_("没有这个行政区划：%(region)s"), region=region)
-    if session.get(Channel, channel) is None:
-        raise NotFound(N_("没有这个频道：%(channel)s"), channel=channel)
+    _known_channel(session, channel)
     caller.require(Action.SCHEDULE_EDIT, region)
     edition = schedulable_edition(session, programme_id)
     level = _airtime_level(caller, region)
@@ -157,7 +156,10 @@ def put_window(
     channel: str = MAIN_CHANNEL,
     admits: Sequence[str] = (),
 ) -> WindowRule:
-    """Open a window in the frame of a region. Raises Forbidden, Invalid."""
+    """Open a window in the frame of a region. Raises NotFound, Forbidden, Invalid."""
+    if session.get(Region, region) is None:
+        raise NotFound(N_("没有这个行政区划：%(region)s"), region=region)
+    _known_channel(session, channel)
     caller.require(Action.SCHEDULE_EDIT, region)
     if not _is_provincial(caller):
         raise Forbidden(N_("地方窗口由省级编辑开设"))
@@ -183,6 +185,7 @@ def put_window(
 def set_fillers(session: Session, caller: Caller, channel: str, programme_ids: Sequence[str]) -> None:
     """Choose a channel's fillers. Raises Forbidden, NotFound."""
     caller.require(Action.SCHEDULE_EDIT, "13")
+    _known_channel(session, channel)
     session.query(Filler).where(Filler.channel == channel).delete()
     for programme_id in dict.fromkeys(programme_ids):
         if session.get(Programme, programme_id) is None:
@@ -201,6 +204,11 @@ def schedulable_edition(session: Session, programme_id: str) -> Edition:
     if released is None:
         raise Conflict(N_("《%(title)s》尚未通过三审，不能编排"), code="not_released", title=programme.title)
     return released
+
+
+def _known_channel(session: Session, channel: str) -> None:
+    if session.get(Channel, channel) is None:
+        raise NotFound(N_("没有这个频道：%(channel)s"), channel=channel)
 
 
 def _check_rrule(rrule: str | None) -> None:

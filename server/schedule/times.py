@@ -8,11 +8,20 @@ from protocol.times import SHANGHAI
 from server.errors import Invalid
 from server.i18n import N_
 
+YEARS = range(2000, 2200)
+"""Beyond these a date is a slip of the finger, and arithmetic with zones could leave the calendar."""
+
+
+def _check_year(year: int) -> None:
+    if year not in YEARS:
+        raise ValueError(year)
+
 
 def read_time(text: str) -> datetime:
     """An aware UTC datetime from ISO 8601. Raises Invalid."""
     try:
         moment = datetime.fromisoformat(text)
+        _check_year(moment.year)
     except ValueError as error:
         raise Invalid(N_("看不懂的时间：%(text)s（例：2026-12-05T19:00）"), code="time", text=text) from error
     if moment.tzinfo is None:
@@ -26,6 +35,8 @@ def read_day(text: str | None, now: datetime) -> date:
     if not text:
         return now.astimezone(SHANGHAI).date()
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
+        _check_year(day.year)
+        return day
     except ValueError as error:
         raise Invalid(N_("看不懂的日期：%(text)s（例：2026-12-05）"), code="day", text=text) from error

@@ -24,6 +24,7 @@ from server.errors import Conflict, Forbidden, Invalid, NotFound
 from server.identity.rules import Caller, Role
 from server.regions.models import Region
 from server.schedule import service
+from server.schedule.times import read_day, read_time
 
 NOW = datetime(2026, 12, 5, 4, 0, tzinfo=UTC)
 EVENING = datetime(2026, 12, 5, 19, 0, tzinfo=SHANGHAI)
@@ -187,3 +188,26 @@ def test_a_preview_shows_what_publishing_now_would_show(session: Session) -> Non
     assert shown is not None
     assert view.titles[shown.edition or ""] == "三会一课怎么开"
     assert len(view.windows) == 1
+
+
+def test_windows_and_fillers_of_no_known_channel_or_region_are_refused(session: Session) -> None:
+    with pytest.raises(NotFound):
+        service.put_window(session, PROVINCE, starts_at=EVENING, duration_ms=60_000, channel="none")
+    with pytest.raises(NotFound):
+        service.put_window(session, PROVINCE, starts_at=EVENING, duration_ms=60_000, region="99")
+    with pytest.raises(NotFound):
+        service.set_fillers(session, PROVINCE, "none", [])
+
+
+@pytest.mark.parametrize(
+    "text", ["rubbish", "2026-02-30T20:00", "0001-01-01T00:00+08:00", "9999-12-31T23:59-08:00"]
+)
+def test_a_time_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(Invalid):
+        read_time(text)
+
+
+@pytest.mark.parametrize("text", ["rubbish", "2026-02-30", "9999-12-31", "0001-01-01"])
+def test_a_day_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(Invalid):
+        read_day(text, NOW)
