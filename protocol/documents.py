@@ -27,8 +27,17 @@ NoticeText = Annotated[str, Meta(min_length=1, max_length=60)]
 EmergencyText = Annotated[str, Meta(min_length=1, max_length=200)]
 
 
-class _Document(Struct, frozen=True, kw_only=True):
-    pass
+class _Document(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Defaults are not written, so a field added later leaves the bytes of every older document as they are."""
+
+
+def _version() -> int:
+    return DOCUMENT_VERSION
+
+
+def _always_written() -> int:
+    """The version as a default that a factory makes: such a one is written although it is the default."""
+    return msgspec.field(default_factory=_version)
 
 
 # --- release manifest: what may be played -------------------------------------------------------------------------
@@ -38,6 +47,20 @@ class FileKind(StrEnum):
     SPRITE = "sprite"
     SUBTITLES = "subtitles"
     PAGE = "page"
+    STORYBOARD = "storyboard"
+    """WebVTT that names, for each span of time, a tile of the sprite (``#xywh``)."""
+    PREVIEW = "preview"
+    """A 30 s MP4 that shows what the programme is like."""
+    ATTACHMENT = "attachment"
+    """A document to read beside the programme (PDF notes)."""
+
+
+class ProgrammeKind(StrEnum):
+    """What a programme is. Every kind has renditions and may be scheduled; courseware also has pages to turn."""
+
+    VIDEO = "video"
+    AUDIO = "audio"
+    COURSEWARE = "courseware"
 
 
 class Rendition(_Document, frozen=True, kw_only=True):
@@ -54,7 +77,9 @@ class Rendition(_Document, frozen=True, kw_only=True):
 
 
 class ReleaseFile(_Document, frozen=True, kw_only=True):
-    """A companion of the renditions. A playlist names its rendition's profile in ``profile``; a page its order."""
+    """A companion of the renditions. A playlist names its rendition's profile in ``profile``; a page its order and,
+    where it belongs to a moment of the picture (三分屏), that moment in ``at_ms``; ``title`` names a page, subtitles
+    or an attachment for people. Posters come in the order of preference: the first is the one to show."""
 
     kind: FileKind
     sha256: Sha256Hex
@@ -63,6 +88,23 @@ class ReleaseFile(_Document, frozen=True, kw_only=True):
     profile: str | None = None
     order: int = 0
     language: str | None = None
+    title: str = ""
+    at_ms: Count | None = None
+
+
+class Chapter(_Document, frozen=True, kw_only=True):
+    """A named place in a programme."""
+
+    at_ms: Count
+    title: str
+
+
+class CourseRef(_Document, frozen=True, kw_only=True):
+    """The course a programme belongs to, and its place there (from 1)."""
+
+    id: Uuid
+    title: str
+    order: Count
 
 
 class Rights(_Document, frozen=True, kw_only=True):
@@ -78,7 +120,7 @@ class Rights(_Document, frozen=True, kw_only=True):
 class ReleaseManifest(_Document, frozen=True, kw_only=True):
     """Everything a terminal needs to play one edition; its SHA-256 is the edition's ``release``."""
 
-    v: int = DOCUMENT_VERSION
+    v: int = _always_written()
     edition: Uuid
     programme: Uuid
     number: Count
@@ -93,6 +135,20 @@ class ReleaseManifest(_Document, frozen=True, kw_only=True):
     recipe_sha256: Sha256Hex
     renditions: list[Rendition]
     files: list[ReleaseFile] = []
+    kind: ProgrammeKind = ProgrammeKind.VIDEO
+    initials: str = ""
+    """Pinyin initials of the title, lower-case letters and digits: what is typed on the TV's search pad."""
+    sections: list[str] = []
+    """Further sections beside the main one."""
+    tags: list[str] = []
+    course: CourseRef | None = None
+    place: RegionCode | None = None
+    """Where it comes from (none: the whole province)."""
+    local_type: str | None = None
+    audience: str = ""
+    months: list[Annotated[int, Meta(ge=1, le=12)]] = []
+    """农时: the months it is meant for; none means the whole year."""
+    chapters: list[Chapter] = []
 
 
 # --- frame and local documents: what is played ----------------------------------------------------------------------
@@ -113,8 +169,25 @@ class Why(_Document, frozen=True, kw_only=True):
     by: str = ""
 
 
+class ItemKind(StrEnum):
+    """Why somebody placed an item: to be watched, to be studied together (集中学习), or as a promo (片花)."""
+
+    PROGRAMME = "programme"
+    STUDY = "study"
+    PROMO = "promo"
+
+
+class Picture(_Document, frozen=True, kw_only=True):
+    """A small picture that lies among the media objects (a channel's logo, a topic's poster)."""
+
+    sha256: Sha256Hex
+    length: Count
+    pieces_root: Sha256Hex
+
+
 class Item(_Document, frozen=True, kw_only=True):
-    """One placed programme."""
+    """One placed programme. ``duration_ms`` is the time it is given: shorter than the programme only where a rule says
+    that it may be cut. ``premiere``: shown here for the first time (首播)."""
 
     id: str
     starts_at: Timestamp
@@ -125,6 +198,8 @@ class Item(_Document, frozen=True, kw_only=True):
     why: Why
     window: str | None = None
     """In a local document: the window it stands in."""
+    kind: ItemKind = ItemKind.PROGRAMME
+    premiere: bool = False
 
 
 class Window(_Document, frozen=True, kw_only=True):
@@ -145,6 +220,11 @@ class FrameChannel(_Document, frozen=True, kw_only=True):
     items: list[Item] = []
     windows: list[Window] = []
     fillers: list[Ref] = []
+    """Played in an order drawn from the gap itself; a filler listed twice comes twice as often."""
+    name_en: str = ""
+    logo: Picture | None = None
+    next_card_ms: Count = 0
+    """How long before an item its card (下一节目) is shown over the filler before it; 0: never."""
 
 
 class Notice(_Document, frozen=True, kw_only=True):
@@ -163,12 +243,53 @@ class LibraryEntry(_Document, frozen=True, kw_only=True):
     edition: Uuid
     release: Sha256Hex
     section: str
+    pushed: bool = False
+    """To be stored at every station of the document's region without anybody choosing it, after what is scheduled."""
+    until: Timestamp | None = None
+    """When a push ends (none: with the rights)."""
+
+
+class SectionName(_Document, frozen=True, kw_only=True):
+    """板块: the shelf's slug and its names; a frame lists them in the order they are shown."""
+
+    slug: str
+    name: str
+    name_en: str = ""
+
+
+class Topic(_Document, frozen=True, kw_only=True):
+    """专题: a promoted collection. ``required``: every programme of it is to be watched by ``until`` (必播)."""
+
+    id: Uuid
+    title: str
+    summary: str = ""
+    starts_at: Timestamp
+    until: Timestamp
+    required: bool = False
+    poster: Picture | None = None
+    programmes: list[Ref] = []
+
+
+class StudyDay(_Document, frozen=True, kw_only=True):
+    """学习日: an evening of group study. ``programmes`` in the order they are studied; ``discussion_ms`` after each
+    one that is to be talked over, 0 for none. ``moved_from`` and ``reason``: a date that was moved, and why."""
+
+    id: str
+    channel: str
+    starts_at: Timestamp
+    ends_at: Timestamp
+    title: str = ""
+    programmes: list[Ref] = []
+    discussion_ms: Count = 0
+    moved_from: Timestamp | None = None
+    reason: str = ""
+    why: Why
 
 
 class Frame(_Document, frozen=True, kw_only=True):
     """The province's schedule for a region. A terminal takes its nearest ancestor's frame; it is complete."""
 
-    v: int = DOCUMENT_VERSION
+    v: int = _always_written()
     region: RegionCode
     serial: Count
     valid_from: Timestamp
@@ -176,6 +297,10 @@ class Frame(_Document, frozen=True, kw_only=True):
     channels: list[FrameChannel]
     library: list[LibraryEntry] = []
     notices: list[Notice] = []
+    sections: list[SectionName] = []
+    topics: list[Topic] = []
+    study: list[StudyDay] = []
+    """What the province sets; a terminal takes the study days of its nearest ancestor that sets any (see LocalDocument)."""
 
 
 class LocalChannel(_Document, frozen=True, kw_only=True):
@@ -186,13 +311,18 @@ class LocalChannel(_Document, frozen=True, kw_only=True):
 class LocalDocument(_Document, frozen=True, kw_only=True):
     """What a city or county plays inside windows. A terminal takes every ancestor's."""
 
-    v: int = DOCUMENT_VERSION
+    v: int = _always_written()
     region: RegionCode
     serial: Count
     valid_from: Timestamp
     valid_until: Timestamp
     channels: list[LocalChannel]
     notices: list[Notice] = []
+    library: list[LibraryEntry] = []
+    """Pushes of this city or county."""
+    topics: list[Topic] = []
+    study: list[StudyDay] | None = None
+    """The city's or county's own study days, instead of those of the levels above; None: it sets none."""
 
 
 class EmergencyItem(_Document, frozen=True, kw_only=True):
@@ -208,7 +338,7 @@ class EmergencyItem(_Document, frozen=True, kw_only=True):
 
 
 class Emergency(_Document, frozen=True, kw_only=True):
-    v: int = DOCUMENT_VERSION
+    v: int = _always_written()
     serial: Count
     items: list[EmergencyItem] = []
 
@@ -223,7 +353,7 @@ class RecalledRelease(_Document, frozen=True, kw_only=True):
 class Recall(_Document, frozen=True, kw_only=True):
     """紧急撤播: cumulative; what stands here once stays until the catalogue lifts it."""
 
-    v: int = DOCUMENT_VERSION
+    v: int = _always_written()
     serial: Count
     recalled: list[RecalledRelease] = []
 
@@ -250,7 +380,7 @@ class Succession(_Document, frozen=True, kw_only=True):
 
 
 class Network(_Document, frozen=True, kw_only=True):
-    v: int = DOCUMENT_VERSION
+    v: int = _always_written()
     serial: Count
     endpoints: Endpoints
     ca_pem: str | None = None
