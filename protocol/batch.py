@@ -125,6 +125,21 @@ class Health(_Record, frozen=True, kw_only=True, tag="health"):
     publication: int = 0
     outbox: Ms = 0
     errors: list[str] = []
+    missing: Annotated[list[Sha256Hex], Meta(max_length=100)] = []
+    """Releases scheduled or pushed for the next seven days that are not stored whole yet, the first to air first."""
+    missing_bytes: Ms = 0
+    """What all of them still lack together."""
+    speed_by_hour: Annotated[list[Ms], Meta(max_length=24)] = []
+    """Median bit/s of downloads by hour of the day in Asia/Shanghai over the last week; 0: nothing was measured."""
+    download_from_hour: Annotated[int, Meta(ge=0, le=23)] = 0
+    download_to_hour: Annotated[int, Meta(ge=1, le=24)] = 24
+    """The hours downloads are allowed in; a span over midnight has its end before its beginning."""
+    monthly_cap_bytes: Ms = 0
+    """0: none."""
+    month_bytes: Ms = 0
+    """Fetched in this calendar month."""
+    temperature_c: float | None = None
+    screen_on: bool | None = None
 
 
 class Gap(_Record, frozen=True, kw_only=True, tag="gap"):
