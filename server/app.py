@@ -16,6 +16,13 @@ from server.storage import open_store
 WEB_PARTS = Path(__file__).resolve().parent.parent / "web_dist"
 
 APIS = ("identity", "regions", "stations", "catalog", "transcode", "schedule", "publish", "stats", "console")
+MORE = (
+    "identity.message_api",
+    "identity.message_pages",
+    "catalog.protection_api",
+    "catalog.protection_pages",
+)
+"""Modules beside a room's api and pages that hold a blueprint of their own."""
 PAGES = ("identity", "stations", "catalog", "transcode", "schedule", "publish", "stats", "console")
 
 
@@ -58,4 +65,5 @@ def _wire_identity(app: Flask) -> None:
 
 def _blueprints() -> list[Blueprint]:
     modules = [f"server.{room}.api" for room in APIS] + [f"server.{room}.pages" for room in PAGES]
+    modules += [f"server.{name}" for name in MORE]
     return [import_module(name).blueprint for name in modules]

@@ -15,6 +15,8 @@ from server.errors import UsageError, YuanboError
 
 COMMAND_ROOMS = ("console", "identity", "stations", "catalog", "transcode", "schedule", "publish")
 """Rooms whose ``commands.register(subparsers)`` adds nouns."""
+MORE_COMMANDS = ("catalog.protection_commands",)
+"""Modules beside a room's commands that do the same."""
 
 
 def add_data_argument(parser: argparse.ArgumentParser) -> None:
@@ -35,6 +37,8 @@ def build_parser() -> argparse.ArgumentParser:
     nouns = parser.add_subparsers(dest="noun", required=True, metavar="COMMAND")
     for room in COMMAND_ROOMS:
         import_module(f"server.{room}.commands").register(nouns)
+    for name in MORE_COMMANDS:
+        import_module(f"server.{name}").register(nouns)
     return parser
 
 

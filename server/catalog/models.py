@@ -25,6 +25,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ForeignKey, Integer, String, Text, UniqueConstraint, Uuid
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from server.catalog.protection_models import ProtectedPeriod
 from server.catalog.review import EditionState, Stage
 from server.db import Base, Id
 
@@ -48,7 +49,7 @@ class UploadState(StrEnum):
 
 __all__ = [
     "EMPTY_RECIPE_SHA256", "Airing", "Asset", "AssetState", "Department", "Edition", "EditionState", "Programme",
-    "Rendition", "RenditionFile", "Review", "Section", "Stage", "Upload", "UploadPart", "UploadState",
+    "ProtectedPeriod", "Rendition", "RenditionFile", "Review", "Section", "Stage", "Upload", "UploadPart", "UploadState",
 ]  # fmt: skip
 
 

@@ -27,5 +27,6 @@ MENU = (
     Entry("stations.stations", N_("站点"), "device-tv", Action.STATIONS_VIEW),
     Entry("stats.viewing", N_("收看统计"), "chart-bar", Action.STATS_VIEW),
     Entry("transcode.jobs", N_("转码任务"), "cpu", Action.JOBS_VIEW),
+    Entry("protection.periods", N_("重要保障期"), "shield-star", Action.PROTECTION_VIEW),
     Entry("console.audit_trail", N_("审计记录"), "shield-check", Action.AUDIT_VIEW),
 )

@@ -9,6 +9,11 @@ from sqlalchemy import ForeignKey, Integer, String, UniqueConstraint, Uuid
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from server.db import Base, Id
+from server.identity.message_models import AccountChannel, Delivery, Message
+
+__all__ = [
+    "Account", "AccountChannel", "ApiToken", "AuditEntry", "Delivery", "Message", "RoleGrant", "SignInGuard",
+]  # fmt: skip
 
 
 class Account(Base):

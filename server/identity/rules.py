@@ -67,6 +67,8 @@ class Action(StrEnum):
     REVIEW_FIRST = "review.first"
     REVIEW_SECOND = "review.second"
     REVIEW_FINAL = "review.final"
+    PROTECTION_VIEW = "protection.view"
+    PROTECTION_MANAGE = "protection.manage"
     JOBS_VIEW = "jobs.view"
     JOBS_MANAGE = "jobs.manage"
     SCHEDULE_VIEW = "schedule.view"
@@ -101,6 +103,8 @@ TABLE: dict[Action, frozenset[Role]] = {
     Action.REVIEW_FIRST: frozenset({Role.FIRST_REVIEWER}),
     Action.REVIEW_SECOND: frozenset({Role.SECOND_REVIEWER}),
     Action.REVIEW_FINAL: frozenset({Role.FINAL_REVIEWER}),
+    Action.PROTECTION_VIEW: _EDITORS | _REVIEWERS | {Role.LEADER},
+    Action.PROTECTION_MANAGE: _ADMIN,
     Action.JOBS_VIEW: _CONTRIBUTORS | {Role.TECHNICIAN},
     Action.JOBS_MANAGE: frozenset({Role.PROVINCE_ADMIN, Role.PROVINCE_EDITOR, Role.TECHNICIAN}),
     Action.SCHEDULE_VIEW: _EVERYONE,

@@ -31,6 +31,8 @@ catalog.settings                x  .  .  .  .  .  .  .  .  .  .  .  .  .
 review.first                    .  .  .  .  .  x  .  .  .  .  .  .  .  .
 review.second                   .  .  .  .  .  .  x  .  .  .  .  .  .  .
 review.final                    .  .  .  .  .  .  .  x  .  .  .  .  .  .
+protection.view                 x  x  x  x  .  x  x  x  .  .  .  .  .  x
+protection.manage               x  .  .  .  .  .  .  .  .  .  .  .  .  .
 jobs.view                       x  x  x  x  x  .  .  .  .  .  .  .  x  .
 jobs.manage                     x  x  .  .  .  .  .  .  .  .  .  .  x  .
 schedule.view                   x  x  x  x  x  x  x  x  x  x  x  x  x  x
