@@ -20,6 +20,7 @@ import pytest
 
 from tools import translations
 from tools.postgres import CannotStart, Cluster
+from tools.test import MOST_PROCESSES
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -48,13 +49,37 @@ def pytest_sessionstart() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the long ones unless they were asked for: deselected, so that a skip always means something."""
+    """Leave out the long ones unless they were asked for: deselected, so that a skip always means something.
+
+    Where tests run side by side, a file stays in one process, and so do all files that share one running province;
+    what takes longest begins first, or one process would end long after the others.
+    """
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(group_of(item)))
+    items.sort(key=lambda item: LONGEST_FIRST.get(room_of(item), len(LONGEST_FIRST)))
     if config.getoption("--full"):
         return
     long_ones = [item for item in items if item.get_closest_marker("full")]
     if long_ones:
         config.hook.pytest_deselected(items=long_ones)
-        items[:] = [item for item in items if item not in long_ones]
+        items[:] = [item for item in items if not item.get_closest_marker("full")]
+
+
+LONGEST_FIRST = {
+    room: place for place, room in enumerate(("flow", "browser", "console", "transcode", "deploy"))
+}
+ONE_PROVINCE = frozenset({"browser"})
+
+
+def room_of(item: pytest.Item) -> str:
+    """The folder below tests/ a test stands in."""
+    return item.path.relative_to(ROOT / "tests").parts[0]
+
+
+def group_of(item: pytest.Item) -> str:
+    """Tests of one group run in one process."""
+    room = room_of(item)
+    return room if room in ONE_PROVINCE else str(item.path.relative_to(ROOT))
 
 
 @pytest.hookimpl(trylast=True)
@@ -196,10 +221,23 @@ def free_ports() -> int:
     return find_three_free_ports()
 
 
+PORTS_EACH = 4_000
+FIRST_PORT = 12_000
+"""Below the range that the kernel gives out by itself (32768 and up), so that nothing takes one meanwhile."""
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % MOST_PROCESSES
+_first_ports = iter(
+    range(
+        FIRST_PORT + WORKER * PORTS_EACH + os.getpid() % 50 * 60,
+        FIRST_PORT + (WORKER + 1) * PORTS_EACH - 3,
+        3,
+    )
+)
+
+
 def find_three_free_ports() -> int:
-    for _ in range(100):
-        first = find_free_ports(1)[0]
-        if first < 65_000 and all(nobody_listens(first + step) for step in (1, 2)):
+    """Each process that runs tests looks in a range of its own, and never gives a port twice."""
+    for first in _first_ports:
+        if all(nobody_listens(first + step) for step in range(3)):
             return first
     raise AssertionError("no three free ports in a row")
 

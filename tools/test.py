@@ -33,6 +33,9 @@ SQL runs on SQLite and on a PostgreSQL that the run starts itself.
   ./yuanbo test --full               that too
   ./yuanbo test tests/schedule -x    one room, up to the first failure
   ./yuanbo test -m "not browser"     by marker: browser, flow, full
+  ./yuanbo test -n 0                 one after another, in this process
+
+Without a path the tests run side by side, one process for each core (at most four).
 """
 
 
@@ -137,11 +140,25 @@ def fast_folder() -> Iterator[str | None]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+MOST_PROCESSES = 4
+
+
+def side_by_side(arguments: list[str], cores: int) -> list[str]:
+    """The options that share the tests among processes: only for a run of everything, and if nobody chose himself."""
+    chosen = any(argument.startswith(("-n", "--numprocesses", "--dist", "--pdb")) for argument in arguments)
+    paths = any((ROOT / argument.split("::")[0]).exists() for argument in arguments if argument[:1] != "-")
+    if chosen or paths or cores < 2:
+        return []
+    return ["-n", str(min(cores, MOST_PROCESSES)), "--dist", "loadgroup", "--no-loadscope-reorder"]
+
+
 def run_pytest(arguments: list[str]) -> int:
     """Run pytest to its end, whatever signal comes; its closing line stays the last one."""
     with fast_folder() as folder:
         environment = {**os.environ, **({"TMPDIR": folder} if folder else {})}
-        process = subprocess.Popen([sys.executable, "-m", "pytest", *arguments], cwd=ROOT, env=environment)
+        shared = side_by_side(arguments, len(os.sched_getaffinity(0)))
+        command = [sys.executable, "-m", "pytest", *shared, *arguments]
+        process = subprocess.Popen(command, cwd=ROOT, env=environment)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches pytest too, which ends in its own way
         signal.signal(signal.SIGTERM, lambda *_: process.terminate())
         return process.wait()

@@ -80,3 +80,16 @@ def test_what_tests_write_goes_to_memory_where_there_is_room_and_is_gone_afterwa
     monkeypatch.setattr(command, "MEMORY", str(tmp_path / "not-there"))
     with command.fast_folder() as folder:
         assert folder is None
+
+
+@pytest.mark.parametrize(
+    "chosen", [["tests/tools"], ["tests/tools/test_setup.py::test_x"], ["-n", "0"], ["--pdb"]]
+)
+def test_a_part_or_an_own_choice_runs_as_asked(chosen):
+    assert command.side_by_side(chosen, cores=8) == []
+
+
+def test_everything_runs_side_by_side_on_every_core_but_never_on_many():
+    assert command.side_by_side(["-q", "-m", "not browser"], cores=2)[:2] == ["-n", "2"]
+    assert command.side_by_side([], cores=64)[:2] == ["-n", "4"]
+    assert command.side_by_side([], cores=1) == []
