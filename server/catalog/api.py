@@ -12,9 +12,10 @@ from spectree import Response
 from protocol.documents import Sha256Hex
 from protocol.times import Timestamp
 from server import clock
-from server.catalog import service, uploads, views
+from server.catalog import search, service, uploads, views
 from server.catalog.models import Stage, Upload
-from server.catalog.service import Changes, Filters, NewProgramme, Rights
+from server.catalog.search import Filters
+from server.catalog.service import Changes, NewProgramme, Rights
 from server.errors import Invalid, YuanboError
 from server.i18n import N_
 from server.identity.rules import Action
@@ -210,16 +211,24 @@ class ProgrammeChanges(Struct, kw_only=True):
 
 
 class ProgrammeQuery(Struct, kw_only=True):
-    """``state`` is that of the newest edition; ``region`` includes what lies below; ``q`` is a piece of the title."""
+    """``q``: words, one character, pinyin initials or a programme number; the other filters as in the library.
+
+    ``state`` is that of the newest edition; ``region`` includes what lies below; ``longer`` and ``shorter`` in minutes;
+    ``rights``: valid, expiring or expired; ``unseen_in``: never shown in that region.
+    """
 
     section: str | None = None
     department: str | None = None
     region: str | None = None
     state: str | None = None
-    q: str | None = None
+    q: Annotated[str, Meta(max_length=500)] | None = None
     mine: bool = False
+    longer: Annotated[int, Meta(ge=0, le=100_000)] | None = None
+    shorter: Annotated[int, Meta(ge=0, le=100_000)] | None = None
+    rights: str | None = None
+    unseen_in: str | None = None
     after: str | None = None
-    limit: int = service.PAGE
+    limit: int = search.PAGE
 
 
 class ProgrammeList(Struct, kw_only=True):
@@ -260,18 +269,12 @@ def create_programme(json: ProgrammeRequest) -> Any:
 @permit(Action.CATALOG_VIEW)
 @spec.validate(resp=Response(HTTP_200=ProgrammeList, HTTP_422=Problem), tags=["catalogue"])
 def list_programmes(query: ProgrammeQuery) -> Any:
-    """Programmes one may see, newest first."""
-    filters = Filters(
-        section=query.section,
-        department=query.department,
-        region=query.region,
-        state=query.state,
-        q=query.q,
-        mine=query.mine,
-    )
+    """Programmes one may see, newest first; with ``q`` those that say it in their title first."""
+    asked = _fields(query)
+    after, limit = asked.pop("after"), asked.pop("limit")
     with reading() as session:
-        found, following = service.list_programmes(
-            session, caller(), filters, after=query.after, limit=query.limit
+        found, following = search.list_programmes(
+            session, caller(), Filters(**asked), after=after, limit=limit, now=clock.now()
         )
         return ProgrammeList(items=views.summaries(session, found), next=following)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from server import client
+from server.catalog import local_commands
 from server.catalog.sending import send_file
 from server.client import ApiClient
 from server.errors import YuanboError
@@ -50,6 +51,7 @@ def register(nouns: Any) -> None:
     listing = _verb(verbs, "list", "programmes one may see, newest first", _list)
     for name in ("section", "department", "region", "state", "q"):
         listing.add_argument(f"--{name}")
+    local_commands.register(verbs)
 
 
 def _register_add(verbs: Any) -> None:

@@ -230,3 +230,6 @@ class Airing(Base):
     last_at: Mapped[datetime | None]
     next_at: Mapped[datetime | None]
     regions: Mapped[list[str]] = mapped_column(default=list)
+
+
+from server.catalog import search_models  # noqa: E402, F401 further tables, for the migrations

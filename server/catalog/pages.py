@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from server import clock
-from server.catalog import review, service, views
+from server.catalog import review, search, service, views
 from server.catalog.models import EditionState, Stage
 from server.errors import YuanboError
 from server.identity.rules import Action
@@ -47,12 +47,12 @@ def programmes() -> str:
     """The library, newest first, with filters."""
     fields = ("section", "department", "region", "state", "q")
     chosen = {name: request.args.get(name, "").strip() for name in fields}
-    filters = service.Filters(
+    filters = search.Filters(
         **{name: value or None for name, value in chosen.items()}, mine="mine" in request.args
     )
     with reading() as session:
-        found, following = service.list_programmes(
-            session, caller(), filters, after=request.args.get("after"), limit=SHOWN
+        found, following = search.list_programmes(
+            session, caller(), filters, after=request.args.get("after"), limit=SHOWN, now=clock.now()
         )
         cards = views.summaries(session, found)
         shelves = [views.shelf_view(s) for s in service.sections(session)]

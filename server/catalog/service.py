@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased, selectinload
 
 from protocol.regions import lineage
-from server.catalog import review
+from server.catalog import review, search_index
 from server.catalog.models import (
     Asset,
     AssetState,
@@ -62,6 +62,7 @@ def seed(session: Session) -> None:
             if session.get(kind, shelf.slug) is None:
                 session.add(kind(slug=shelf.slug, name=shelf.name, name_en=shelf.name_en, position=position))
     session.flush()
+    search_index.catch_up(session)
 
 
 def sections(session: Session) -> Sequence[Section]:
@@ -294,61 +295,6 @@ def _is_dead_end(edition: Edition) -> bool:
 
 
 # --- finding ----------------------------------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Filters:
-    """``state`` is that of the newest edition; ``q`` is a piece of the title, or a programme number."""
-
-    section: str | None = None
-    department: str | None = None
-    region: str | None = None
-    state: str | None = None
-    q: str | None = None
-    mine: bool = False
-
-
-def list_programmes(
-    session: Session,
-    caller: Caller,
-    filters: Filters = Filters(),
-    *,
-    after: str | None = None,
-    limit: int = PAGE,
-) -> tuple[list[Programme], str | None]:
-    """Programmes the caller may see, newest first, and where the next page begins (None: no more)."""
-    limit = max(1, min(limit, MAX_PAGE))
-    query = select(Programme).where(visible_to(caller), *_conditions(session, caller, filters))
-    if after:
-        query = query.where(Programme.id < known_id(after))
-    found = session.scalars(
-        query.order_by(Programme.id.desc())
-        .limit(limit + 1)
-        .options(selectinload(Programme.editions).selectinload(Edition.asset))
-    ).all()
-    return list(found[:limit]), found[limit - 1].id if len(found) > limit else None
-
-
-def _conditions(session: Session, caller: Caller, filters: Filters) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-    if filters.section:
-        conditions.append(Programme.section == section_named(session, filters.section).slug)
-    if filters.department:
-        conditions.append(Programme.department == department_named(session, filters.department).slug)
-    if filters.region:
-        conditions.append(Programme.region.startswith(filters.region, autoescape=True))
-    if filters.mine:
-        conditions.append(Programme.created_by == caller.id)
-    if filters.state:
-        conditions.append(_newest_state() == _state(filters.state))
-    if filters.q and (text := filters.q.strip()):
-        fits = or_(
-            Programme.title.contains(text, autoescape=True), Programme.summary.contains(text, autoescape=True)
-        )
-        if text.isascii() and text.isdigit() and len(text) <= 4:
-            fits = or_(fits, Programme.number == int(text))
-        conditions.append(fits)
-    return conditions
-
-
 def _newest_state() -> Any:
     any_edition = aliased(Edition)
     return (
@@ -359,13 +305,6 @@ def _newest_state() -> Any:
         .correlate(Programme)
         .scalar_subquery()
     )
-
-
-def _state(text: str) -> EditionState:
-    try:
-        return EditionState(text)
-    except ValueError as error:
-        raise Invalid(N_("没有状态“%(state)s”"), state=text) from error
 
 
 def visible_to(caller: Caller) -> ColumnElement[bool]:
