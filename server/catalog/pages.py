@@ -48,7 +48,12 @@ def programmes() -> str:
     fields = ("section", "department", "region", "state", "q")
     chosen = {name: request.args.get(name, "").strip() for name in fields}
     filters = search.Filters(
-        **{name: value or None for name, value in chosen.items()}, mine="mine" in request.args
+        section=chosen["section"] or None,
+        department=chosen["department"] or None,
+        region=chosen["region"] or None,
+        state=chosen["state"] or None,
+        q=chosen["q"] or None,
+        mine="mine" in request.args,
     )
     with reading() as session:
         found, following = search.list_programmes(

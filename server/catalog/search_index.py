@@ -39,14 +39,10 @@ def refresh(session: Session, programme_ids: Iterable[str]) -> None:
     """Index these programmes as they stand now; ids of programmes that are gone are left out."""
     for chunk in _chunks(sorted(set(programme_ids)), _BATCH):
         found = {row.programme_id: row for row in _texts(session, chunk)}
-        fresh_at = {
-            programme_id: at
-            for programme_id, at in session.execute(
-                select(SearchDocument.programme_id, SearchDocument.fresh_at).where(
-                    SearchDocument.programme_id.in_(found)
-                )
-            )
-        }
+        known = select(SearchDocument.programme_id, SearchDocument.fresh_at).where(
+            SearchDocument.programme_id.in_(found)
+        )
+        fresh_at = {row.programme_id: row.fresh_at for row in session.execute(known)}
         staying = [row for key, row in found.items() if fresh_at.get(key) == row.fresh_at]
         for row in staying:
             session.execute(
@@ -195,5 +191,5 @@ def _touched_by(session: Session, row: object) -> Iterable[str]:
 
 
 def _has_changed(row: object, *names: str) -> bool:
-    attributes = inspect(row).attrs  # type: ignore[union-attr]
+    attributes = inspect(row).attrs
     return any(attributes[name].history.has_changes() for name in names)

@@ -30,9 +30,9 @@ def render_item(_kind: str, item: Any, _context: Any) -> str | Literal[False]:
     return "server.db.UtcDateTime()" if isinstance(item, UtcDateTime) else False
 
 
-def is_declared(item: Any, name: str | None, kind: str, reflected: bool, _like: Any) -> bool:
+def is_declared(_item: Any, name: str | None, kind: str, reflected: bool, _like: Any) -> bool:
     """Whether the models speak of it: not of SQLite's full-text index nor of PostgreSQL's GIN indexes."""
-    made_by_hand = kind == "table" and str(name).startswith("search_index") or str(name).startswith("gin_")
+    made_by_hand = (kind == "table" and str(name).startswith("search_index")) or str(name).startswith("gin_")
     return not (reflected and made_by_hand)
 
 

@@ -62,14 +62,17 @@ def _make_gin_indexes() -> None:
 
 def _make_fts_index() -> None:
     """The index reads the table's own columns; triggers tell it what changes."""
-    names = ", ".join(COLUMNS)
     op.execute(
-        f"CREATE VIRTUAL TABLE search_index USING fts5({names}, content='search_documents', content_rowid='n', "
-        "tokenize='unicode61 remove_diacritics 0', prefix='1')"
+        "CREATE VIRTUAL TABLE search_index USING fts5(title, named, body, content='search_documents', "
+        "content_rowid='n', tokenize='unicode61 remove_diacritics 0', prefix='1')"
     )
-    old, new = (", ".join(f"{which}.{name}" for name in COLUMNS) for which in ("old", "new"))
-    add = f"INSERT INTO search_index (rowid, {names}) VALUES (new.n, {new});"
-    take = f"INSERT INTO search_index (search_index, rowid, {names}) VALUES ('delete', old.n, {old});"
+    add = (
+        "INSERT INTO search_index (rowid, title, named, body) VALUES (new.n, new.title, new.named, new.body);"
+    )
+    take = (
+        "INSERT INTO search_index (search_index, rowid, title, named, body) "
+        "VALUES ('delete', old.n, old.title, old.named, old.body);"
+    )
     for event, does in (("INSERT", add), ("DELETE", take), ("UPDATE", take + " " + add)):
         op.execute(
             f"CREATE TRIGGER search_documents_{event.lower()} AFTER {event} ON search_documents BEGIN {does} END"
