@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -11,9 +12,10 @@ from typing import Self
 from client_agent.clock import Clock, Reading, read_machine
 from client_agent.config import AgentPaths
 from client_agent.database import Database
-from client_agent.errors import NotEnrolled
+from client_agent.errors import NotEnrolled, StorageFailed
 from client_agent.fetch import Http
 from client_agent.guide import Guide
+from client_agent.line import Line
 from client_agent.sources import Sources
 from client_agent.store import Store
 
@@ -45,6 +47,7 @@ class Agent:
     clock: Clock
     store: Store
     guide: Guide
+    line: Line
     extra_sources: tuple[str, ...] = ()
     """Read-plane addresses a person named, asked after the signed ones. No source is trusted, so none can harm."""
 
@@ -64,6 +67,8 @@ class Agent:
         return Http(self.identity.ca_pem)
 
     def close(self) -> None:
+        with suppress(StorageFailed):
+            self.line.flush()
         self.database.close()
 
     def __enter__(self) -> Self:
@@ -86,7 +91,8 @@ def open_agent(
     clock = Clock(database, read_clock)
     store = Store(paths, database, lambda: clock.now_ms()[0])
     guide = Guide(database, store, identity.region, clock.now_ms)
-    return Agent(paths, database, clock, store, guide, tuple(extra_sources))
+    line = Line(database, identity.region, lambda: clock.now_ms()[0])
+    return Agent(paths, database, clock, store, guide, line, tuple(extra_sources))
 
 
 def read_identity(database: Database) -> Identity:

@@ -16,7 +16,7 @@ DEFAULT_POLL_S = 60.0
 DEFAULT_PORT = 8082
 KEEP_FREE_SHARE = 0.10
 """Share of the disk that media never fill."""
-WANTED_HORIZON_MS = 48 * 60 * 60 * 1000
+WANTED_HORIZON_MS = 7 * 24 * 60 * 60 * 1000
 READY_HORIZON_MS = 24 * 60 * 60 * 1000
 
 

@@ -16,8 +16,7 @@ from typing import Any
 
 from client_agent.errors import StorageFailed, UnusableData
 
-SCHEMA_VERSION = 1
-_SCHEMA = """
+_FIRST = """
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE pending_keys (code_id TEXT PRIMARY KEY, private BLOB NOT NULL, nonce TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE identity (
@@ -48,6 +47,15 @@ CREATE TABLE files (
   added_ms INTEGER NOT NULL, watched_ms INTEGER);
 """
 
+_LINE = """
+CREATE TABLE line_hours (
+  day TEXT NOT NULL, hour INTEGER NOT NULL, bytes INTEGER NOT NULL, busy_ms INTEGER NOT NULL,
+  PRIMARY KEY (day, hour)) WITHOUT ROWID;
+"""
+_STEPS = (_FIRST, _LINE)
+"""The schema's steps; a file at ``user_version`` n has taken the first n. Steps are only ever appended."""
+SCHEMA_VERSION = len(_STEPS)
+
 
 class Database:
     """One SQLite file. Every call is safe from any thread; :meth:`transaction` is atomic and durable."""
@@ -77,11 +85,12 @@ class Database:
         return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
 
     def _make(self) -> None:
+        """Take the steps that are missing, all or none."""
         with self.transaction():
-            if self._version() == 0:  # another process may have been first
-                for statement in _SCHEMA.split(";\n"):
-                    self._connection.execute(statement)
-                self._connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+            for step in _STEPS[self._version() :]:  # another process may have been first
+                for statement in filter(str.strip, step.split(";\n")):
+                    self._do(statement)
+            self._do(f"PRAGMA user_version={SCHEMA_VERSION}")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -13,10 +13,12 @@ from protocol import names
 from protocol.documents import (
     Emergency,
     Frame,
+    LibraryEntry,
     LocalDocument,
     Network,
     Recall,
     ReleaseManifest,
+    StudyDay,
     Succession,
     decode,
 )
@@ -146,14 +148,41 @@ def effective_region(region: str, successions: Sequence[Succession]) -> str:
 def named_releases(
     frame: Frame | None, local: Sequence[LocalDocument], emergency: Emergency | None
 ) -> Iterator[tuple[str, str]]:
-    """(release, edition) of everything that documents name: items, fills, fillers, library, emergencies."""
+    """(release, edition) of everything that documents name: items, fills, fillers, library, topics, study days,
+    emergencies."""
     for channel in frame.channels if frame else []:
         yield from ((item.release, item.edition) for item in channel.items)
         yield from ((ref.release, ref.edition) for window in channel.windows for ref in window.fill)
         yield from ((ref.release, ref.edition) for ref in channel.fillers)
-    yield from ((entry.release, entry.edition) for entry in (frame.library if frame else []))
     for document in local:
         yield from ((item.release, item.edition) for line in document.channels for item in line.items)
+    for shelf in _shelves(frame, local):
+        yield from ((entry.release, entry.edition) for entry in shelf.library)
+        refs = [ref for topic in shelf.topics for ref in topic.programmes]
+        refs += [ref for day in shelf.study or () for ref in day.programmes]
+        yield from ((ref.release, ref.edition) for ref in refs)
     for interruption in emergency.items if emergency else []:
         if interruption.ref is not None:
             yield interruption.ref.release, interruption.ref.edition
+
+
+def study_days(frame: Frame | None, local: Sequence[LocalDocument]) -> list[StudyDay]:
+    """The study days that hold here: those of the nearest level that sets any. ``local``: nearest first."""
+    for document in local:
+        if document.study is not None:
+            return document.study
+    return frame.study if frame else []
+
+
+def library_entries(frame: Frame | None, local: Sequence[LocalDocument]) -> Iterator[LibraryEntry]:
+    """The shelf and the pushes of every level, the province's first; a release once."""
+    seen: set[str] = set()
+    for document in _shelves(frame, list(reversed(local))):
+        for entry in document.library:
+            if entry.release not in seen:
+                seen.add(entry.release)
+                yield entry
+
+
+def _shelves(frame: Frame | None, local: Sequence[LocalDocument]) -> list[Frame | LocalDocument]:
+    return [*([frame] if frame else []), *local]

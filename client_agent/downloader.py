@@ -1,18 +1,23 @@
-"""Fetches files piece by piece from several sources; the one that gave a wrong piece is the one that is blamed.
+"""Fetches files piece by piece from several sources at once; the one that gave a wrong piece is the one that is blamed.
 
 Nothing received is believed before the store has hashed it. A download can be stopped between any two pieces and
-goes on there later, also after a power cut.
+goes on there later, also after a power cut: each source has at most one piece under way, so that is what is lost.
+
+Rested sources fetch different pieces of one file side by side; whoever fails is out. What they leave is asked for
+one by one, of every source, with pauses between the rounds.
 """
 
 from __future__ import annotations
 
 import logging
 import random
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from client_agent.errors import (
     AgentError,
@@ -24,6 +29,7 @@ from client_agent.errors import (
     Withheld,
 )
 from client_agent.fetch import Answer, Http, join
+from client_agent.line import Line
 from client_agent.planner import Wanted
 from client_agent.sources import Blame, Sources
 from client_agent.store import FileName, Store, StoredFile
@@ -37,6 +43,9 @@ PIECE_DEADLINE_S = 180.0
 ROUNDS = 3
 """How often all sources are asked for one piece before the file is left for the next pass."""
 BACKOFF_S = 0.5
+SOURCES_AT_ONCE = 3
+"""Each holds a piece in memory."""
+LEAST_MEASURED_S = 0.01
 _T = TypeVar("_T")
 _HTTP_OK, _HTTP_PARTIAL, _HTTP_ABSENT = 200, 206, (403, 404, 410)
 
@@ -51,12 +60,23 @@ class DownloadSummary:
     failed: dict[str, str] = field(default_factory=dict)
     bps: int = 0
     stopped: bool = False
+    closed: bool = False
+    """Ended because the line's hours or the month's cap are over; emergencies' files went on."""
+
+
+@dataclass(frozen=True)
+class _Request(Generic[_T]):
+    """A path of the read plane, the most bytes it may have, and what to make of an answer (raises BadPieces)."""
+
+    path: str
+    length: int
+    headers: Mapping[str, str]
+    take: Callable[[Answer], _T]
 
 
 class _Result(Enum):
-    """What one source made of one request."""
+    """How one source failed a request."""
 
-    GOOD = auto()
     ABSENT = auto()
     WRONG = auto()
     SILENT = auto()
@@ -66,13 +86,18 @@ class Downloader:
     """Fills the store from the read plane."""
 
     def __init__(
-        self, store: Store, http: Http, sources: Sources, sleep: Callable[[float], object] = time.sleep
+        self,
+        store: Store,
+        http: Http,
+        sources: Sources,
+        line: Line,
+        sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self._store = store
         self._http = http
         self._sources = sources
+        self._line = line
         self._sleep = sleep
-        self._seconds = 0.0
 
     def fetch(
         self, wanted: Sequence[Wanted], keep: Collection[str], stop: Callable[[], bool] = lambda: False
@@ -82,32 +107,43 @@ class Downloader:
         ``keep``: files that must not be evicted to make room. ``stop`` is asked before every piece.
         """
         summary = DownloadSummary()
-        self._seconds = 0.0
+        before = self._line.measured()
         for item in wanted:
-            if stop():
-                summary.stopped = True
-                break
             try:
+                if self._must_end(item, stop, summary):
+                    break
                 summary.files += self._fetch_file(item, keep, stop, summary)
             except (AgentError, BadPieces) as error:
                 log.warning("%s (%s): %s", item.title, item.what, error)
                 summary.failed[item.sha256] = str(error)
                 if isinstance(error, (StorageFailed, Unreachable)):
                     break  # neither disk nor line will do better with the next file
-        if summary.bytes >= PIECE_LENGTH and self._seconds > 0:
-            summary.bps = int(summary.bytes * 8 / self._seconds)
+        self._line.flush()
+        seconds = self._line.measured() - before
+        if summary.bytes >= PIECE_LENGTH and seconds > LEAST_MEASURED_S:
+            summary.bps = int(summary.bytes * 8 / seconds)
         return summary
+
+    def _must_end(self, item: Wanted, stop: Callable[[], bool], summary: DownloadSummary) -> bool:
+        """Asked to stop, or the line's time is over for this file (and so for all after it)."""
+        summary.stopped = summary.stopped or stop()
+        if not item.urgent and self._line.closed_until_ms() is not None:
+            summary.closed = True
+        return summary.stopped or (summary.closed and not item.urgent)
 
     def _fetch_file(
         self, item: Wanted, keep: Collection[str], stop: Callable[[], bool], summary: DownloadSummary
     ) -> bool:
         """True when the file is complete afterwards."""
         row = self._begin(item, keep)
-        for index in row.missing:
-            if stop():
-                summary.stopped = True
+        missing: deque[int] = deque(row.missing)
+        sources = self._sources.rested()[:SOURCES_AT_ONCE]
+        if len(sources) > 1 and len(missing) > 1:
+            _Together(self, item, missing, sources, stop, summary).run()
+        while missing:
+            if self._must_end(item, stop, summary):
                 return False
-            summary.bytes += self._fetch_piece(item, index)
+            summary.bytes += self._fetch_piece(item, missing.popleft())
         return self._store.is_complete(item.sha256) or self._store.finish(item.sha256)
 
     def _begin(self, item: Wanted, keep: Collection[str]) -> StoredFile:
@@ -123,7 +159,6 @@ class Downloader:
                 f"磁盘空间不足，放不下《{item.title}》（{item.length / 2**20:.0f} MB） / not enough free space"
             )
         length = piece_count(item.length) * HASH_LENGTH
-        path = names.PIECES_PATH + item.pieces_root
 
         def take(answer: Answer) -> StoredFile:
             if answer.status != _HTTP_OK:
@@ -132,72 +167,146 @@ class Downloader:
 
         if not length:
             return self._store.begin(name, b"")
-        return self._ask(path, length, None, take)
+        return self._ask(_Request(names.PIECES_PATH + item.pieces_root, length, {}, take))
 
     def _has_room(self, item: Wanted, keep: Collection[str]) -> bool:
-        """Only what airs may push other files out."""
-        if item.air_ms is None:
+        """Only what airs or is pushed may push other files out."""
+        if not item.may_evict:
             return item.length <= self._store.free_space()
         return self._store.make_room(item.length, keep)
 
     def _fetch_piece(self, item: Wanted, index: int) -> int:
+        """From whichever source has it right; how many bytes. Raises like :meth:`_ask`."""
+        request = self._piece(item, index)
+        return self._ask(request)
+
+    def _piece(self, item: Wanted, index: int) -> _Request[int]:
         start, end = piece_span(index, item.length)
 
         def take(answer: Answer) -> int:
             self._store.put_piece(item.sha256, index, _piece_of(answer, start, end, item.length))
             return end - start
 
-        before = time.monotonic()
-        received = self._ask(names.MEDIA_PATH + item.sha256, end - start, (start, end), take)
-        self._seconds += time.monotonic() - before
-        return received
+        headers = {"Range": f"bytes={start}-{end - 1}"}
+        return _Request(names.MEDIA_PATH + item.sha256, end - start, headers, take)
 
-    def _ask(self, path: str, length: int, span: tuple[int, int] | None, take: Callable[[Answer], _T]) -> _T:
-        """Ask source after source, a few rounds with full jitter between, until ``take`` accepts an answer.
+    def _ask(self, request: _Request[_T]) -> _T:
+        """Ask source after source, a few rounds with full jitter between, until somebody's answer is taken.
 
         Raises Withheld (somebody answered, nobody had it right), Unreachable (nobody answered), NoSpace, StorageFailed.
         """
-        headers = {"Range": f"bytes={span[0]}-{span[1] - 1}"} if span else {}
         results: set[_Result] = set()
         for attempt in range(ROUNDS):
             if attempt:
                 self._sleep(random.uniform(0, BACKOFF_S * 2**attempt))  # noqa: S311 - jitter, not a secret
             for source in self._sources.order():
-                result, taken = self._ask_one(source, path, length, headers, take)
-                if taken is not None:
+                taken = self._ask_one(source, request)
+                if not isinstance(taken, _Result):
                     return taken
-                results.add(result)
+                results.add(taken)
             if results == {_Result.ABSENT}:
                 break  # they all say so: the next publication may bring it, another round will not
         if results == {_Result.SILENT}:
             raise Unreachable
-        raise Withheld(f"{Withheld.__doc__}: {path[:20]}")
+        raise Withheld(f"{Withheld.__doc__}: {request.path[:20]}")
 
-    def _ask_one(
-        self, source: str, path: str, length: int, headers: Mapping[str, str], take: Callable[[Answer], _T]
-    ) -> tuple[_Result, _T | None]:
-        """Ask one source and praise or blame it; what ``take`` made of its answer, or None."""
+    def _ask_one(self, source: str, request: _Request[_T]) -> _T | _Result:
+        """Ask one source and praise or blame it; what was made of its answer, or how it failed."""
         try:
-            answer = self._http.get(
-                join(source, path), max_bytes=length, deadline_s=PIECE_DEADLINE_S, headers=headers
-            )
+            answer = self._get(source, request)
             if answer.status in _HTTP_ABSENT:
-                log.info("source %s has no %s", source, path)
-                return _Result.ABSENT, None
+                log.info("source %s has no %s", source, request.path)
+                return _Result.ABSENT
             if answer.status not in (_HTTP_OK, _HTTP_PARTIAL):
                 self._sources.blame(source, Blame.UNREACHABLE, f"HTTP {answer.status}")
-                return _Result.WRONG, None
-            taken = take(answer)
+                return _Result.WRONG
+            taken = request.take(answer)
         except (NoSpace, StorageFailed, NotStored):
             raise
         except (BadPieces, BadAnswer) as error:
-            self._sources.blame(source, Blame.WRONG_BYTES, f"{path}: {error}")
-            return _Result.WRONG, None
+            self._sources.blame(source, Blame.WRONG_BYTES, f"{request.path}: {error}")
+            return _Result.WRONG
         except AgentError as error:
             self._sources.blame(source, Blame.UNREACHABLE, str(error))
-            return _Result.SILENT, None
+            return _Result.SILENT
         self._sources.praise(source)
-        return _Result.GOOD, taken
+        return taken
+
+    def _get(self, source: str, request: _Request[_T]) -> Answer:
+        """What the source says; its bytes count for the line, good or not."""
+        deadline_s = max(PIECE_DEADLINE_S, self._line.seconds_for(request.length) * 2)
+        with self._line.busy():
+            answer = self._http.get(
+                join(source, request.path),
+                max_bytes=request.length,
+                deadline_s=deadline_s,
+                headers=request.headers,
+                pace=self._line.pacer(),
+            )
+            self._line.took(len(answer.body))
+        return answer
+
+
+class _Together:
+    """Several sources fetch pieces of one file side by side; each at most one at a time."""
+
+    def __init__(
+        self,
+        downloader: Downloader,
+        item: Wanted,
+        missing: deque[int],
+        sources: Sequence[str],
+        stop: Callable[[], bool],
+        summary: DownloadSummary,
+    ) -> None:
+        self._downloader = downloader
+        self._item = item
+        self._missing = missing
+        self._sources = sources
+        self._stop = stop
+        self._summary = summary
+        self._lock = threading.Lock()
+        self._error: BaseException | None = None
+
+    def run(self) -> None:
+        """Until no piece is left, no source will, or it was asked to stop; what is left stays in ``missing``.
+
+        Raises what the disk raised: NoSpace, NotStored, StorageFailed.
+        """
+        helpers = [
+            threading.Thread(target=self._work, args=(source,), name="fetch", daemon=True)
+            for source in self._sources[1:]
+        ]
+        for helper in helpers:
+            helper.start()
+        self._work(self._sources[0])
+        for helper in helpers:
+            helper.join()
+        if self._error is not None:
+            raise self._error
+
+    def _work(self, source: str) -> None:
+        while (index := self._next()) is not None:
+            received: int | _Result = _Result.WRONG
+            try:
+                request = self._downloader._piece(self._item, index)  # noqa: SLF001 - one module, two classes
+                received = self._downloader._ask_one(source, request)  # noqa: SLF001
+            except BaseException as error:  # noqa: BLE001 - raised again in the thread that asked
+                with self._lock:
+                    self._error = self._error or error
+            with self._lock:
+                if isinstance(received, _Result):
+                    self._missing.appendleft(index)  # somebody else's, or the rounds' after this
+                    return
+                self._summary.bytes += received
+
+    def _next(self) -> int | None:
+        with self._lock:
+            if self._error is not None or not self._missing:
+                return None
+            if self._downloader._must_end(self._item, self._stop, self._summary):  # noqa: SLF001
+                return None
+            return self._missing.popleft()
 
 
 def _piece_of(answer: Answer, start: int, end: int, length: int) -> bytes:

@@ -13,7 +13,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -35,6 +35,18 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+Pace = Callable[[int], None]
+"""Told how many bytes have just come in; may wait, so that a limit holds."""
+
+
+@dataclass(frozen=True)
+class _Request:
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes | None
 
 
 class _DeadlineReader(io.RawIOBase):
@@ -91,9 +103,15 @@ class Http:
         max_bytes: int,
         deadline_s: float = METADATA_DEADLINE_S,
         headers: Mapping[str, str] | None = None,
+        pace: Pace | None = None,
     ) -> Answer:
-        """GET. Any status is an answer, redirects included. Raises Unreachable, TooSlow, AnswerTooLong, BadAnswer."""
-        return self.request("GET", url, max_bytes=max_bytes, deadline_s=deadline_s, headers=headers)
+        """GET. Any status is an answer, redirects included; ``pace`` is told of the body's bytes as they come.
+
+        Raises Unreachable, TooSlow, AnswerTooLong, BadAnswer.
+        """
+        return self.request(
+            "GET", url, max_bytes=max_bytes, deadline_s=deadline_s, headers=headers, pace=pace
+        )
 
     def post(
         self,
@@ -119,6 +137,7 @@ class Http:
         deadline_s: float,
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
+        pace: Pace | None = None,
     ) -> Answer:
         """One exchange within ``deadline_s`` seconds in all, of at most ``max_bytes`` of body."""
         parts = urlsplit(url)
@@ -130,7 +149,7 @@ class Http:
         deadline = time.monotonic() + deadline_s
         sent = {"User-Agent": f"yuanbo-agent/{VERSION}", **(headers or {})}
         try:
-            return self._exchange(key, method, path, sent, body, max_bytes, deadline)
+            return self._exchange(key, _Request(method, path, sent, body), max_bytes, deadline, pace)
         except TimeoutError as error:
             raise TooSlow(f"{TooSlow.__doc__}: {url}") from error
         except (OSError, http.client.HTTPException, ValueError) as error:
@@ -139,17 +158,15 @@ class Http:
     def _exchange(
         self,
         key: tuple[str, str, int],
-        method: str,
-        path: str,
-        headers: Mapping[str, str],
-        body: bytes | None,
+        request: _Request,
         max_bytes: int,
         deadline: float,
+        pace: Pace | None,
     ) -> Answer:
         kept = self._take(key)
         if kept is not None:
             try:
-                return self._send(key, kept, method, path, headers, body, max_bytes, deadline)
+                return self._send(key, kept, request, max_bytes, deadline, pace)
             except (
                 BrokenPipeError,
                 ConnectionResetError,
@@ -157,24 +174,22 @@ class Http:
                 http.client.CannotSendRequest,
             ):
                 kept.close()  # the other side dropped an idle connection: once more on a fresh one
-        return self._send(key, self._connect(key, deadline), method, path, headers, body, max_bytes, deadline)
+        return self._send(key, self._connect(key, deadline), request, max_bytes, deadline, pace)
 
     def _send(
         self,
         key: tuple[str, str, int],
         connection: http.client.HTTPConnection,
-        method: str,
-        path: str,
-        headers: Mapping[str, str],
-        body: bytes | None,
+        request: _Request,
         max_bytes: int,
         deadline: float,
+        pace: Pace | None,
     ) -> Answer:
         try:
             connection.sock.deadline = deadline  # type: ignore[union-attr]
-            connection.request(method, path, body=body, headers=dict(headers))
+            connection.request(request.method, request.path, body=request.body, headers=dict(request.headers))
             response = connection.getresponse()
-            data = _read_body(response, max_bytes)
+            data = _read_body(response, max_bytes, pace)
             response.close()  # read1 leaves it open at the end of a counted body
         except BaseException:
             connection.close()
@@ -230,7 +245,7 @@ class Http:
             connection.close()
 
 
-def _read_body(response: http.client.HTTPResponse, max_bytes: int) -> bytes:
+def _read_body(response: http.client.HTTPResponse, max_bytes: int, pace: Pace | None) -> bytes:
     if response.length is not None and response.length > max_bytes:
         raise AnswerTooLong(f"{AnswerTooLong.__doc__}: {response.length} > {max_bytes}")
     chunks: list[bytes] = []
@@ -240,6 +255,8 @@ def _read_body(response: http.client.HTTPResponse, max_bytes: int) -> bytes:
         if total > max_bytes:
             raise AnswerTooLong(f"{AnswerTooLong.__doc__}: > {max_bytes}")
         chunks.append(chunk)
+        if pace is not None:
+            pace(len(chunk))
     if response.length:
         raise http.client.IncompleteRead(b"", response.length)
     return b"".join(chunks)

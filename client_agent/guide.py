@@ -141,6 +141,10 @@ class Guide:
                 self._manifests.clear()
             return self._documents
 
+    def programme(self) -> Programme:
+        """What the verified documents say together, as they stand now."""
+        return self._current()
+
     @property
     def region(self) -> str:
         """The region whose programme is shown: the enrolled one, or its signed successor."""

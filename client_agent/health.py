@@ -6,9 +6,13 @@ from typing import Any
 
 from client_agent import VERSION
 from client_agent.agent import Agent
-from client_agent.config import READY_HORIZON_MS
+from client_agent.config import READY_HORIZON_MS, WANTED_HORIZON_MS
+from client_agent.demand import demand
+from client_agent.machine import screen_on, temperature_c
+from client_agent.planner import lacking
 
 MAX_ERRORS = 10
+MAX_MISSING = 100
 
 
 def health_fields(agent: Agent, outbox_length: int) -> dict[str, Any]:
@@ -30,6 +34,29 @@ def health_fields(agent: Agent, outbox_length: int) -> dict[str, Any]:
         "publication": int(database.setting("snapshot_version", "0")),
         "outbox": outbox_length,
         "errors": errors(agent),
+        **line_fields(agent, now_ms),
+        "temperature_c": temperature_c(),
+        "screen_on": screen_on(),
+    }
+
+
+def missing(agent: Agent, now_ms: int) -> list[tuple[str, int]]:
+    """(release, bytes it lacks) of what is scheduled or pushed for the next seven days and not stored whole."""
+    asked = demand(agent.guide.programme(), now_ms, WANTED_HORIZON_MS)
+    return lacking(asked.releases, agent.guide.manifest, agent.store.stored_bytes())
+
+
+def line_fields(agent: Agent, now_ms: int) -> dict[str, Any]:
+    """What is missing, and what the line may and can do about it."""
+    lacks, rules = missing(agent, now_ms), agent.line.rules
+    return {
+        "missing": [release for release, _ in lacks[:MAX_MISSING]],
+        "missing_bytes": sum(count for _, count in lacks),
+        "speed_by_hour": agent.line.speeds(),
+        "download_from_hour": rules.from_hour,
+        "download_to_hour": rules.to_hour,
+        "monthly_cap_bytes": rules.monthly_cap_bytes,
+        "month_bytes": agent.line.month_bytes(),
     }
 
 

@@ -18,13 +18,16 @@ from contextlib import contextmanager
 from typing import Any
 
 from client_agent.agent import Agent
+from client_agent.documents import DocumentTable
 from client_agent.errors import AgentError, DataInUse, PortTaken, StorageFailed
 from client_agent.health import health_fields
 from client_agent.outbox import Outbox, OutboxBusy
 from client_agent.player import Player
 from client_agent.reporting import open_outbox, open_reporter, open_tv
 from client_agent.sync import Refreshed, Syncer
+from protocol import names
 from protocol.batch import Health
+from protocol.documents import Network
 
 log = logging.getLogger(__name__)
 JITTER_SHARE = 0.1
@@ -63,7 +66,7 @@ class Ticker:
         has_programme = self._agent.guide.version != "0"
         self._next_look = time.monotonic()
         if has_programme:
-            self._next_look += phase_s(self._agent.identity.terminal, self._poll_s)
+            self._next_look += phase_s(self._agent.identity.terminal, self._interval_s())
         syncer = Syncer(self._agent)
         try:
             self._agent.store.recheck_partial()
@@ -85,10 +88,15 @@ class Ticker:
 
     def _look(self, syncer: Syncer) -> None:
         jitter = random.uniform(1 - JITTER_SHARE, 1 + JITTER_SHARE)  # noqa: S311 - not a secret
-        self._next_look = time.monotonic() + self._poll_s * jitter
+        self._next_look = time.monotonic() + self._interval_s() * jitter
         outcome, _ = syncer.refresh(self._stop.is_set)
         if outcome not in (Refreshed.UNCHANGED, Refreshed.WAITING):
             log.info("refresh: %s", outcome)
+
+    def _interval_s(self) -> float:
+        """How often to look: as the province says, else as this terminal was set up."""
+        network = DocumentTable(self._agent.database).read(names.NETWORK_TARGET, Network)
+        return float(network.poll_s) if network is not None and network.poll_s else self._poll_s
 
     def _fetch(self, syncer: Syncer) -> None:
         """Plan anew when documents changed, something is unfinished, or the hours have moved on."""
@@ -100,6 +108,8 @@ class Ticker:
         wanted, keep = syncer.plan()
         done = syncer.download(wanted, keep, self._should_yield)
         self._unfinished = done.stopped or bool(done.failed)
+        if done.closed:
+            self._unfinished = False  # nothing changes before the next hour; REPLAN_EVERY_S looks again
         if done.files:
             log.info("fetched %d of %d files, %d bytes", done.files, len(wanted), done.bytes)
 

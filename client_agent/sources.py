@@ -58,6 +58,11 @@ class Sources:
         cooling = self._cooling()
         return [u for u in self._urls if u not in cooling] + [u for u in self._urls if u in cooling]
 
+    def rested(self) -> list[str]:
+        """The sources that are not in cool-down, in their order."""
+        cooling = self._cooling()
+        return [url for url in self._urls if url not in cooling]
+
     def in_turn(self) -> list[str]:
         """Like :meth:`order`, but each call begins with the next rested source."""
         turn = int(self._database.setting("turn", "0"))

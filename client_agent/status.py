@@ -8,11 +8,13 @@ from client_agent import VERSION, outbox
 from client_agent.agent import Agent
 from client_agent.config import READY_HORIZON_MS
 from client_agent.guide import Refusal
+from client_agent.health import line_fields
 from protocol.batch import ClockState
-from protocol.times import ms_to_text
+from protocol.times import SHANGHAI, from_text, ms_to_text
 
 STALE_AFTER_MS = 24 * 60 * 60 * 1000
 _MB = 1024 * 1024
+_GB = 1024 * _MB
 
 
 def status(agent: Agent) -> dict[str, Any]:
@@ -62,7 +64,18 @@ def status(agent: Agent) -> dict[str, Any]:
         ],
         "sources": _sources(agent),
         "line_bps": int(database.setting("line_bps", "0")),
+        "line": line(agent, now_ms),
         "outbox": outbox_length(agent),
+    }
+
+
+def line(agent: Agent, now_ms: int) -> dict[str, Any]:
+    """What is missing for the next seven days, and what the line may do."""
+    closed_ms = agent.line.closed_until_ms()
+    return {
+        **line_fields(agent, now_ms),
+        "closed_until": ms_to_text(closed_ms) if closed_ms is not None else None,
+        "short_bytes": int(agent.database.setting("short_bytes", "0")),
     }
 
 
@@ -121,14 +134,22 @@ def findings(found: dict[str, Any]) -> list[str]:
         said.append(
             "时间不可信，联网后会自动校准 / the clock is not to be trusted; it heals once the network is back"
         )
-    if found["disk"]["for_media"] == 0:
+    if found["line"]["short_bytes"]:
+        short = found["line"]["short_bytes"] / _GB
+        said.append(
+            f"磁盘放不下要播的节目，还差 {short:.1f} GB，请换大容量硬盘 / what is to air does not fit: "
+            f"{short:.1f} GB short, a larger disk is needed"
+        )
+    elif found["disk"]["for_media"] == 0:
         said.append(
             "磁盘将满，新节目放不下，请换大容量硬盘 / the disk is nearly full: new programmes do not fit"
         )
     not_ready = [item for item in found["ready_items"] if not item["ready"]]
     missing = [item for item in not_ready if item["reason"] == Refusal.NOT_STORED]
     if missing:
-        said.append(f"{len(missing)} 个节目尚未下载完 / {len(missing)} items are not downloaded yet")
+        said.append(
+            f"{len(missing)} 个节目尚未下载完 / {len(missing)} items are not downloaded yet{_when(found)}"
+        )
     if found["refused"]:
         said.append(
             f"{len(found['refused'])} 个内容未通过核对，已拒绝播出，请通知上级 / {len(found['refused'])} documents "
@@ -138,6 +159,15 @@ def findings(found: dict[str, Any]) -> list[str]:
         f"来源有问题 / a source fails: {url} ({blame})" for url, blame in found["sources"].items() if blame
     ]
     return said
+
+
+def _when(found: dict[str, Any]) -> str:
+    """When the line is allowed again, if it is not now."""
+    until = found["line"]["closed_until"]
+    if until is None:
+        return ""
+    local = from_text(until).astimezone(SHANGHAI)
+    return f"；{local:%m-%d %H:%M} 起可下载 / downloads are allowed from {local:%m-%d %H:%M}"
 
 
 def _sources(agent: Agent) -> dict[str, str | None]:

@@ -114,6 +114,15 @@ class Store:
             evictable += 0 if sha256 in keep else length
         return frozenset(complete), frozenset(begun), evictable
 
+    def stored_bytes(self) -> dict[str, int]:
+        """Verified bytes of each file that is here, by SHA-256; its length once it is complete."""
+        return {
+            sha256: length if complete else min(max(0, length - 1), sum(bits) * PIECE_LENGTH)
+            for sha256, length, complete, bits in self._database.rows(
+                "SELECT sha256, length, complete, bits FROM files"
+            )
+        }
+
     def open(self, sha256: str) -> VerifiedFile:
         """A complete file, to be read with every piece checked. Raises NotStored."""
         row = self.row(sha256)

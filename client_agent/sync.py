@@ -24,6 +24,7 @@ from typing import Any
 import client_agent
 from client_agent.agent import Agent
 from client_agent.config import WANTED_HORIZON_MS
+from client_agent.demand import demand
 from client_agent.downloader import Downloader, DownloadSummary
 from client_agent.errors import AgentError, BadAnswer
 from client_agent.fetch import join
@@ -88,6 +89,7 @@ class SyncSummary:
             "fetched_files": done.files,
             "fetched_bytes": done.bytes,
             "failed": done.failed,
+            "line_closed": done.closed,
             "report": self.report,
         }
 
@@ -230,23 +232,32 @@ class Syncer:
     # --- media ----------------------------------------------------------------------------------------------------
     def plan(self) -> tuple[list[Wanted], set[str]]:
         """(files to fetch in order, files that must not be evicted)."""
-        agent, guide = self._agent, self._agent.guide
+        agent, manifest = self._agent, self._agent.guide.manifest
         now_ms, _ = agent.clock.now_ms()
-        airings = guide.airings(now_ms, WANTED_HORIZON_MS)
-        complete, begun, evictable = agent.store.holdings(protected(airings, guide.manifest, ()))
-        holdings = Holdings(complete, begun, max(0, agent.store.free_space()), evictable)
-        line_bps = int(agent.database.setting("line_bps", "0"))
-        wanted = plan(
-            airings, guide.library_releases(), guide.manifest, holdings, now_ms=now_ms, line_bps=line_bps
+        asked = demand(agent.guide.programme(), now_ms, WANTED_HORIZON_MS)
+        complete = agent.store.complete_files()
+        keep = protected(asked.airings, asked.pushed, manifest, complete, (), now_ms=now_ms)
+        _, begun, evictable = agent.store.holdings(keep)
+        made = plan(
+            asked.airings,
+            asked.pushed,
+            asked.library,
+            manifest,
+            Holdings(complete, begun, max(0, agent.store.free_space()), evictable),
+            now_ms=now_ms,
+            by=agent.line.capacity(now_ms + WANTED_HORIZON_MS).by,
+            may_upgrade=not agent.line.rules.monthly_cap_bytes,
         )
-        return wanted, protected(airings, guide.manifest, wanted)
+        agent.database.set_setting("short_bytes", str(made.short_bytes))
+        return made.wanted, keep | {item.sha256 for item in made.wanted}
 
     def download(
         self, wanted: list[Wanted], keep: set[str], stop: Callable[[], bool] = lambda: False
     ) -> DownloadSummary:
         """Fetch what is wanted until done or asked to stop; what failed last time is asked for last."""
         ordered = sorted(wanted, key=lambda item: item.sha256 in self._failed_files)
-        done = Downloader(self._agent.store, self._http, self._sources()).fetch(ordered, keep, stop)
+        agent = self._agent
+        done = Downloader(agent.store, self._http, self._sources(), agent.line).fetch(ordered, keep, stop)
         self._failed_files = set(done.failed) | (self._failed_files if done.stopped else set())
         if done.bps:
             before = int(self._agent.database.setting("line_bps", "0"))

@@ -379,6 +379,19 @@ class Succession(_Document, frozen=True, kw_only=True):
     into: RegionCode
 
 
+class LineRule(_Document, frozen=True, kw_only=True):
+    """How stations of a region may use their line for media; the rule of the nearest ancestor holds. Hours are those of
+    Asia/Shanghai; a span over midnight has its end before its beginning. An emergency's media are fetched at any hour."""
+
+    region: RegionCode
+    from_hour: Annotated[int, Meta(ge=0, le=23)] = 0
+    to_hour: Annotated[int, Meta(ge=1, le=24)] = 24
+    bytes_a_second: Annotated[list[Count], Meta(max_length=24)] = []
+    """At most so many, by hour of the day; 0, or an hour past the list's end: no limit."""
+    monthly_cap_bytes: Count = 0
+    """0: none."""
+
+
 class Network(_Document, frozen=True, kw_only=True):
     v: int = _always_written()
     serial: Count
@@ -386,6 +399,9 @@ class Network(_Document, frozen=True, kw_only=True):
     ca_pem: str | None = None
     receipt_keys: list[ReceiptKey]
     successions: list[Succession] = []
+    poll_s: Annotated[int, Meta(ge=0, le=86_400)] = 0
+    """How often terminals look for something new, each at its own phase; 0: as they were set up."""
+    lines: list[LineRule] = []
 
 
 _D = TypeVar("_D", bound=_Document)

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import threading
 from contextlib import ExitStack
+from dataclasses import replace
 
 import pytest
 
 from client_agent.downloader import Downloader
+from client_agent.errors import StorageFailed
 from client_agent.fetch import Http
+from client_agent.line import Line
+from client_agent.line_rules import LineRules, hour_of
 from client_agent.planner import VIDEO, Wanted
 from client_agent.sources import Sources
 from protocol.pieces import PIECE_LENGTH, piece_layer_of
+from protocol.times import DAY_MS, ms_to_text
 from tests.client_agent.repository import NOON_MS, Source, made_bytes
 
 DATA = made_bytes("film", 4 * PIECE_LENGTH + 777)
@@ -33,7 +39,9 @@ class Fetching:
     def fetch(self, *sources: Source, wanted=(WANTED,), stop=lambda: False):
         urls = [s if isinstance(s, str) else s.url for s in sources]
         self.sources = Sources(self.terminal.database, urls, lambda: self.terminal.clock.now_ms()[0])
-        downloader = Downloader(self.terminal.store, Http(), self.sources, self.slept.append)
+        downloader = Downloader(
+            self.terminal.store, Http(), self.sources, self.terminal.line, self.slept.append
+        )
         return downloader.fetch(list(wanted), set(), stop)
 
     def stored(self, wanted=WANTED) -> bytes:
@@ -70,7 +78,11 @@ def test_a_flipped_byte_is_refused_the_source_blamed_and_the_piece_fetched_elsew
     assert fetching.stored() == DATA
     assert summary.failed == {}
     assert list(fetching.sources.blamed()) == [liar.url]
-    assert len(media_requests(honest)) == 3, "the liar is asked last from then on"
+    asked_of_liar = [span for _, span in media_requests(liar)]
+    assert asked_of_liar[-1] == f"bytes={2 * PIECE_LENGTH}-{3 * PIECE_LENGTH - 1}", (
+        "nothing more after the lie"
+    )
+    assert len(media_requests(honest)) + len(asked_of_liar) == 5 + 1
 
 
 def wrong_answers(headers, body):
@@ -166,7 +178,7 @@ def test_the_library_never_pushes_out_what_is_stored(fetching):
     fetching.terminal.store._disk_usage = lambda _: (10**12, 0, 10**11)
     other = made_bytes("other", 1_000)
     layer = fetching.province.put_media(other)
-    wish = Wanted(layer.sha256, layer.length, layer.root, "r2", "另一个", VIDEO, None, False)
+    wish = Wanted(layer.sha256, layer.length, layer.root, "r2", "另一个", VIDEO, None, False, may_evict=False)
     assert list(fetching.fetch(fetching.source(), wanted=(wish,)).failed) == [layer.sha256]
     assert fetching.terminal.store.is_complete(WANTED.sha256)
 
@@ -184,3 +196,85 @@ def test_who_is_blamed_survives_the_process(fetching):
     urls = json.loads(json.dumps([liar.url, "http://other"]))
     again = Sources(fetching.terminal.database, urls, lambda: NOON_MS)
     assert again.blamed()[liar.url].startswith("wrong-bytes")
+
+
+# --- several sources at once ------------------------------------------------------------------------------------------
+def test_several_sources_give_different_pieces_side_by_side_and_each_piece_comes_once(fetching):
+    meeting = threading.Barrier(2, timeout=10)
+
+    def meet(request, status, headers, body):
+        if request.path.startswith("/m/") and request.range.startswith(
+            ("bytes=0-", f"bytes={PIECE_LENGTH}-")
+        ):
+            meeting.wait()  # passes only when both sources are asked at the same time
+        return status, headers, body
+
+    one, other = fetching.source(meet), fetching.source(meet)
+    assert fetching.fetch(one, other).failed == {}
+    assert fetching.stored() == DATA
+    asked = [span for source in (one, other) for _, span in media_requests(source)]
+    assert len(asked) == len(set(asked)) == 5
+
+
+def test_a_source_that_lacks_the_file_or_goes_away_leaves_its_piece_to_the_others(fetching):
+    def absent(request, status, headers, body):
+        return (404, {}, b"") if request.path.startswith("/m/") else (status, headers, body)
+
+    without, whole = fetching.source(absent), fetching.source()
+    summary = fetching.fetch(without, whole, "http://127.0.0.1:9")
+    assert summary.failed == {}
+    assert fetching.stored() == DATA
+    assert len(media_requests(whole)) == 5
+    assert without.url not in fetching.sources.blamed(), "what it has not got is no lie"
+
+
+def test_a_full_disk_ends_every_source_s_work(fetching, monkeypatch):
+    def broken(*_):
+        raise StorageFailed
+
+    monkeypatch.setattr(fetching.terminal.store, "put_piece", broken)
+    summary = fetching.fetch(fetching.source(), fetching.source())
+    assert list(summary.failed) == [WANTED.sha256]
+    assert summary.bytes == 0
+
+
+# --- what the line allows -----------------------------------------------------------------------------------------------
+def closed_now() -> LineRules:
+    hour = hour_of(NOON_MS)
+    return LineRules(from_hour=(hour + 2) % 24, to_hour=(hour + 4) % 24)
+
+
+def test_outside_the_allowed_hours_nothing_is_fetched_but_what_an_emergency_needs(fetching):
+    fetching.terminal.line.set_rules(closed_now())
+    source = fetching.source()
+    summary = fetching.fetch(source)
+    assert (summary.closed, summary.files, source.asked) == (True, 0, [])
+    summary = fetching.fetch(source, wanted=(WANTED, replace(WANTED, urgent=True)))
+    assert media_requests(source) == [], "an ordinary file that comes first ends the pass"
+    assert fetching.fetch(source, wanted=(replace(WANTED, urgent=True),)).files == 1
+
+
+def test_the_monthly_cap_holds_and_opens_with_the_next_month(fetching, machine):
+    fetching.terminal.line.set_rules(LineRules(monthly_cap_bytes=2 * PIECE_LENGTH))
+    source = fetching.source()
+    summary = fetching.fetch(source)
+    assert summary.closed
+    assert len(media_requests(source)) == 2
+    assert fetching.terminal.line.month_left() == 0
+    assert ms_to_text(fetching.terminal.line.closed_until_ms()) == "2026-12-31T16:00:00.000Z"
+    machine.pass_time(31 * DAY_MS)
+    assert fetching.fetch(source).closed
+    assert len(media_requests(source)) == 4
+
+
+def test_the_hour_s_limit_is_kept(fetching):
+    clock = [0.0]
+    line = Line(
+        fetching.terminal.database, "13", lambda: NOON_MS, sleep=lambda s: clock.__setitem__(0, clock[0] + s),
+        monotonic=lambda: clock[0],
+    )  # fmt: skip
+    line.set_rules(LineRules(bytes_a_second=tuple([100_000] * 24)))
+    with fetching.source() as source:
+        sources = Sources(fetching.terminal.database, [source.url], lambda: NOON_MS)
+        Downloader(fetching.terminal.store, Http(), sources, line).fetch([WANTED], set())
+    assert len(DATA) / 100_000 - 2 <= clock[0] <= len(DATA) / 100_000 + 1
