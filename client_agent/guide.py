@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from client_agent.database import Database
-from client_agent.documents import DocumentTable, Programme, read_programme
+from client_agent.documents import DocumentTable, Programme, library_entries, read_programme
 from client_agent.planner import Airing
 from client_agent.playrule import Refusal, is_emergency, is_in_force, rights_refusal
 from client_agent.store import Store
@@ -24,11 +24,15 @@ from protocol import names
 from protocol.batch import ClockState
 from protocol.documents import (
     FileKind,
+    LibraryEntry,
     Notice,
     Ref,
     ReleaseFile,
     ReleaseManifest,
     Rendition,
+    SectionName,
+    StudyDay,
+    Topic,
 )
 from protocol.merge import ListedItem, Listing, Source, merge
 from protocol.regions import within
@@ -343,11 +347,43 @@ class Guide:
         ]
 
     # --- library and readiness ------------------------------------------------------------------------------------------
+    def sections(self) -> list[SectionName]:
+        """The shelves, in the order they are shown; empty where the frame names none."""
+        frame = self._current().frame
+        return list(frame.sections) if frame else []
+
+    def topics(self, now_ms: int) -> list[Topic]:
+        """专题 that run now, the frame's first, then those of the levels between, the widest first."""
+        documents = self._current()
+        said = ([documents.frame] if documents.frame else []) + list(reversed(documents.locals))
+        return [
+            topic
+            for document in said
+            for topic in document.topics
+            if text_to_ms(topic.starts_at) <= now_ms < text_to_ms(topic.until)
+        ]
+
+    def study_days(self) -> list[StudyDay]:
+        """学习日 of the nearest ancestor that sets any (one that sets an empty list wants none), in order."""
+        documents = self._current()
+        own = next((document.study for document in documents.locals if document.study is not None), None)
+        days = own if own is not None else (documents.frame.study if documents.frame else [])
+        return sorted(days, key=lambda day: (day.starts_at, day.id))
+
+    def entries(self) -> list[LibraryEntry]:
+        """The library's entries, the frame's first, then pushes of the levels between; each release once."""
+        documents = self._current()
+        found: dict[str, LibraryEntry] = {}
+        for entry in library_entries(documents.frame, documents.locals):
+            if entry.release not in found or entry.pushed:
+                found[entry.release] = entry
+        return list(found.values())
+
     def library(self, section: str | None = None) -> list[LibraryItem]:
         """Releases that may be chosen now, in the frame's order; of one section if asked."""
-        documents, (now_ms, _) = self._current(), self._now()
+        now_ms, _ = self._now()
         found = []
-        for entry in documents.frame.library if documents.frame else []:
+        for entry in self.entries():
             if section not in (None, entry.section) or self.play_allowed(entry.release, now_ms):
                 continue
             manifest = self.manifest(entry.release)
@@ -358,8 +394,7 @@ class Guide:
 
     def library_releases(self) -> list[str]:
         """All releases of the library, in the frame's order, whether they may be played now or not."""
-        frame = self._current().frame
-        return [entry.release for entry in frame.library] if frame else []
+        return [entry.release for entry in self.entries()]
 
     def readiness(self, now_ms: int, horizon_ms: int) -> list[ReadyItem]:
         """Placed items (not fillers) from now to the horizon: could each be played from the store?"""

@@ -7,6 +7,7 @@ import json
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from client_agent.agent import Agent, open_agent
 from client_agent.clock import Clock, Reading
@@ -21,6 +22,7 @@ from protocol.documents import (
     FrameChannel,
     Item,
     LibraryEntry,
+    LocalDocument,
     Notice,
     Ref,
     ReleaseFile,
@@ -65,6 +67,9 @@ class Station:
     fillers: list[Ref] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     emergency: Emergency | None = None
+    more: dict[str, Any] = field(default_factory=dict)
+    """Further fields of the frame: sections, topics, study."""
+    locals: list[LocalDocument] = field(default_factory=list)
     known_clock: bool = True
     valid_s: int = 14 * 86_400
 
@@ -140,6 +145,15 @@ class Station:
         self.items.append(item)
         return item
 
+    def local(self, region: str, **said: Any) -> LocalDocument:
+        """What a city or county says, valid as the frame is."""
+        document = LocalDocument(
+            region=region, serial=1, valid_from=ms_to_text(self.now_ms - 86_400_000),
+            valid_until=ms_to_text(self.now_ms + self.valid_s * 1000), channels=[], **said,
+        )  # fmt: skip
+        self.locals.append(document)
+        return document
+
     def notice(self, text: str) -> None:
         self.notices.append(
             Notice(id=f"n{len(self.notices)}", text=text, region="13", starts_at=ms_to_text(self.now_ms - 60_000),
@@ -154,9 +168,11 @@ class Station:
             valid_until=ms_to_text(self.now_ms + self.valid_s * 1000),
             channels=[FrameChannel(id="main", name="综合频道", items=self.items, fillers=self.fillers)],
             library=[LibraryEntry(edition=p.manifest.edition, release=p.release, section=p.section) for p in self.programmes],
-            notices=self.notices,
+            notices=self.notices, **self.more,
         )  # fmt: skip
         self._document(names.frame_target("13"), encode(frame))
+        for document in self.locals:
+            self._document(names.local_target(document.region), encode(document))
         if self.emergency is not None:
             self._document(names.EMERGENCY_TARGET, encode(self.emergency))
         version = int(self.database.setting("documents_version", "0"))
