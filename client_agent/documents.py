@@ -175,13 +175,13 @@ def study_days(frame: Frame | None, local: Sequence[LocalDocument]) -> list[Stud
 
 
 def library_entries(frame: Frame | None, local: Sequence[LocalDocument]) -> Iterator[LibraryEntry]:
-    """The shelf and the pushes of every level, the province's first; a release once."""
-    seen: set[str] = set()
+    """The shelf and the pushes of every level, the province's first; a release once, pushed if anybody pushes it."""
+    found: dict[str, LibraryEntry] = {}
     for document in _shelves(frame, list(reversed(local))):
         for entry in document.library:
-            if entry.release not in seen:
-                seen.add(entry.release)
-                yield entry
+            if entry.release not in found or (entry.pushed and not found[entry.release].pushed):
+                found[entry.release] = entry
+    yield from found.values()
 
 
 def _shelves(frame: Frame | None, local: Sequence[LocalDocument]) -> list[Frame | LocalDocument]:

@@ -373,11 +373,7 @@ class Guide:
     def entries(self) -> list[LibraryEntry]:
         """The library's entries, the frame's first, then pushes of the levels between; each release once."""
         documents = self._current()
-        found: dict[str, LibraryEntry] = {}
-        for entry in library_entries(documents.frame, documents.locals):
-            if entry.release not in found or entry.pushed:
-                found[entry.release] = entry
-        return list(found.values())
+        return list(library_entries(documents.frame, documents.locals))
 
     def library(self, section: str | None = None) -> list[LibraryItem]:
         """Releases that may be chosen now, in the frame's order; of one section if asked."""
