@@ -92,6 +92,15 @@ class Viewing(_Record, frozen=True, kw_only=True, tag="viewing"):
     profile: str | None = None
 
 
+class Roll(StrEnum):
+    """When in a session heads were counted."""
+
+    START = "start"
+    END = "end"
+    LATE = "late"
+    """Entered after the session (迟录): shown as such, never passed off as counted on the spot."""
+
+
 class Attendance(_Record, frozen=True, kw_only=True, tag="attendance"):
     """Who came to a group study session: counts only, names stay at the station."""
 
@@ -101,6 +110,75 @@ class Attendance(_Record, frozen=True, kw_only=True, tag="attendance"):
     members: Ms = 0
     public: Ms = 0
     taken_by: str = ""
+    roll: Roll = Roll.START
+
+
+class Studied(Struct, frozen=True, kw_only=True):
+    """One programme of a study session: how much of it was played while the session ran."""
+
+    programme: Uuid
+    edition: Uuid
+    release: Sha256Hex
+    title: str
+    section: str
+    duration_ms: Ms
+    played_ms: Ms
+
+
+class Study(_Record, frozen=True, kw_only=True, tag="study"):
+    """集中学习: one session, written when it ends. ``day`` is the study day it belongs to, empty for one held besides.
+
+    Viewing records of the mode ``study`` stand beside it with their watched ranges; this one says what the evening
+    was. ``broken``: how often power or programme failed and the session went on."""
+
+    session: Uuid
+    day: Annotated[str, Meta(max_length=80)] = ""
+    title: Annotated[str, Meta(max_length=200)] = ""
+    planned_at: Timestamp | None = None
+    started_at: Timestamp
+    ended_at: Timestamp
+    clock: ClockState
+    programmes: Annotated[list[Studied], Meta(max_length=50)]
+    discussion_ms: Ms = 0
+    broken: Ms = 0
+    completed: bool = True
+    led_by: Annotated[str, Meta(max_length=1)] = ""
+    """A or B: which of the station's two administrators led it, by his own sign-in."""
+
+
+class VoiceKind(StrEnum):
+    """What a viewer says."""
+
+    LIKING = "liking"
+    WISH = "wish"
+    """想看: he wants to see this, or what he searched for and did not find."""
+    OPINION = "opinion"
+    QUESTION = "question"
+
+
+class Face(StrEnum):
+    GOOD = "good"
+    FAIR = "fair"
+    POOR = "poor"
+
+
+class Voice(_Record, frozen=True, kw_only=True, tag="voice"):
+    """What a viewer says, without a name. ``title`` travels with it, as with a viewing."""
+
+    says: VoiceKind
+    face: Face | None = None
+    text: Annotated[str, Meta(max_length=500)] = ""
+    programme: Uuid | None = None
+    edition: Uuid | None = None
+    title: Annotated[str, Meta(max_length=200)] = ""
+    section: Annotated[str, Meta(max_length=40)] = ""
+
+
+class SelfTest(_Record, frozen=True, kw_only=True, tag="self_test"):
+    """自检: what somebody in front of the set saw and heard: each test's name and whether it was right."""
+
+    results: Annotated[dict[Annotated[str, Meta(max_length=40)], bool], Meta(max_length=20)]
+    by: Annotated[str, Meta(max_length=1)] = ""
 
 
 class Fault(_Record, frozen=True, kw_only=True, tag="fault"):
@@ -151,7 +229,7 @@ class Gap(_Record, frozen=True, kw_only=True, tag="gap"):
     reason: str = "quota"
 
 
-Record = Viewing | Attendance | Fault | Health | Gap
+Record = Viewing | Attendance | Study | Voice | SelfTest | Fault | Health | Gap
 
 
 # --- the batch ------------------------------------------------------------------------------------------------------

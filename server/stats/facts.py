@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import func, insert, null, select, update
+from sqlalchemy import Text, cast, func, insert, null, select, union_all, update
 from sqlalchemy.orm import Session
 
-from protocol.batch import Attendance, Fault, Gap, Health, Record, Viewing
+from protocol.batch import Attendance, Fault, Gap, Health, Record, SelfTest, Study, Viewing, Voice
 from protocol.times import day_of_ms, from_text, text_to_ms, to_ms
 from server.stats.forks import Span
-from server.stats.models import AttendanceFact, FactColumns, FaultFact, GapFact, HealthFact, ViewingFact
+from server.stats.models import (
+    AttendanceFact,
+    FactColumns,
+    FaultFact,
+    GapFact,
+    HealthFact,
+    SelfTestFact,
+    StudyFact,
+    ViewingFact,
+    VoiceFact,
+)
 from server.stats.ranges import Range
 from server.stats.records import Line
 
 TABLES: dict[type[Record], type[FactColumns]] = {
     Viewing: ViewingFact,
     Attendance: AttendanceFact,
+    Study: StudyFact,
+    Voice: VoiceFact,
+    SelfTest: SelfTestFact,
     Fault: FaultFact,
     Health: HealthFact,
     Gap: GapFact,
@@ -57,16 +70,15 @@ class Held:
 
 def held(session: Session, terminal_id: str, epoch: str, within: Range) -> dict[int, Held]:
     """The facts of an epoch by number, first to last number included."""
-    found: dict[int, Held] = {}
-    for table in TABLES.values():
-        told = table.session if issubclass(table, (ViewingFact, AttendanceFact)) else null()
-        rows = session.execute(
-            select(table.seq, table.digest, told).where(
-                table.terminal_id == terminal_id, table.epoch == epoch, table.seq.between(*within)
-            )
-        )
-        found.update({seq: Held(digest, told_of) for seq, digest, told_of in rows})
-    return found
+    named = (ViewingFact, AttendanceFact, StudyFact)
+    questions = [
+        select(
+            table.seq, table.digest, table.session if issubclass(table, named) else cast(null(), Text)
+        ).where(table.terminal_id == terminal_id, table.epoch == epoch, table.seq.between(*within))
+        for table in TABLES.values()
+    ]
+    rows = session.execute(union_all(*questions))
+    return {seq: Held(digest, told_of) for seq, digest, told_of in rows}
 
 
 def lengthen(session: Session, source: Source, line: Line, *, now: datetime) -> None:
@@ -128,17 +140,8 @@ def _row(source: Source, line: Line, now: datetime) -> dict[str, Any]:
 
 
 def _own_columns(record: Record) -> dict[str, Any]:
-    match record:
-        case Viewing():
-            return _viewing(record)
-        case Attendance():
-            return _fields(record, "session", "expected", "present", "members", "public", "taken_by")
-        case Fault():
-            return _fields(record, "code", "text")
-        case Health():
-            return {"health": msgspec.to_builtins(record)}
-        case Gap():
-            return _fields(record, "first", "last", "reason") | {"gap_epoch": record.epoch}
+    columns: dict[str, Any] = _COLUMNS[type(record)](record)
+    return columns
 
 
 def _viewing(record: Viewing) -> dict[str, Any]:
@@ -158,5 +161,48 @@ def _viewing(record: Viewing) -> dict[str, Any]:
     }
 
 
+def _study(record: Study) -> dict[str, Any]:
+    return _fields(record, "session", "day", "title", "discussion_ms", "broken", "completed", "led_by") | {
+        "planned_at": from_text(record.planned_at) if record.planned_at else None,
+        "started_at": from_text(record.started_at),
+        "ended_at": from_text(record.ended_at),
+        "clock": str(record.clock),
+        "programmes": msgspec.to_builtins(record.programmes),
+        "played_ms": sum(one.played_ms for one in record.programmes),
+    }
+
+
+def _attendance(record: Attendance) -> dict[str, Any]:
+    counts = _fields(record, "session", "expected", "present", "members", "public", "taken_by")
+    return counts | {"roll": str(record.roll)}
+
+
+def _voice(record: Voice) -> dict[str, Any]:
+    said = _fields(record, "text", "programme", "edition", "title", "section")
+    return said | {"says": str(record.says), "face": str(record.face) if record.face else None}
+
+
+def _self_test(record: SelfTest) -> dict[str, Any]:
+    wrong = sum(not right for right in record.results.values())
+    return {"results": record.results, "failed": wrong, "by": record.by}
+
+
+def _gap(record: Gap) -> dict[str, Any]:
+    return _fields(record, "first", "last", "reason") | {"gap_epoch": record.epoch}
+
+
 def _fields(record: Record, *names: str) -> dict[str, Any]:
     return {name: getattr(record, name) for name in names}
+
+
+_COLUMNS: dict[type[Record], Callable[[Any], dict[str, Any]]] = {
+    Viewing: _viewing,
+    Attendance: _attendance,
+    Study: _study,
+    Voice: _voice,
+    SelfTest: _self_test,
+    Fault: lambda record: _fields(record, "code", "text"),
+    Health: lambda record: {"health": msgspec.to_builtins(record)},
+    Gap: _gap,
+}
+"""The columns of each kind beside those that all facts share."""

@@ -102,6 +102,51 @@ class AttendanceFact(FactColumns, Base):
     members: Mapped[int] = mapped_column(BigInteger)
     public: Mapped[int] = mapped_column(BigInteger)
     taken_by: Mapped[str] = mapped_column(Text)
+    roll: Mapped[str] = mapped_column(String(8), server_default="start")
+
+
+class StudyFact(FactColumns, Base):
+    """集中学习: one session as the station closed it; ``programmes`` with title and milliseconds played."""
+
+    __tablename__ = "study_facts"
+
+    session: Mapped[str] = mapped_column(Text, index=True)
+    day: Mapped[str] = mapped_column(Text)
+    title: Mapped[str] = mapped_column(Text)
+    planned_at: Mapped[datetime | None]
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime]
+    clock: Mapped[str] = mapped_column(String(10))
+    programmes: Mapped[list[Any]]
+    played_ms: Mapped[int] = mapped_column(BigInteger)
+    discussion_ms: Mapped[int] = mapped_column(BigInteger)
+    broken: Mapped[int] = mapped_column(BigInteger)
+    completed: Mapped[bool]
+    led_by: Mapped[str] = mapped_column(Text)
+
+
+class VoiceFact(FactColumns, Base):
+    """What viewers say: a liking, a wish, an opinion, a question; without a name."""
+
+    __tablename__ = "voice_facts"
+
+    says: Mapped[str] = mapped_column(String(10), index=True)
+    face: Mapped[str | None] = mapped_column(String(6))
+    text: Mapped[str] = mapped_column(Text)
+    programme: Mapped[str | None] = mapped_column(Text, index=True)
+    edition: Mapped[str | None] = mapped_column(Text)
+    title: Mapped[str] = mapped_column(Text)
+    section: Mapped[str] = mapped_column(Text)
+
+
+class SelfTestFact(FactColumns, Base):
+    """自检: what was right in front of the set; ``failed`` counts what was not."""
+
+    __tablename__ = "self_test_facts"
+
+    results: Mapped[dict[str, Any]]
+    failed: Mapped[int]
+    by: Mapped[str] = mapped_column("checked_by", Text)
 
 
 class FaultFact(FactColumns, Base):

@@ -116,14 +116,16 @@ def _unfit_value(value: Any) -> str:
         return "a NUL character"
     if isinstance(value, int) and abs(value) > LARGEST:
         return "a number too large"
+    if isinstance(value, dict):
+        return next((reason for item in value.items() if (reason := _unfit_value(item))), "")
     if isinstance(value, (list, tuple)):
         return next((reason for item in value if (reason := _unfit_value(item))), "")
     return ""
 
 
 def _unfit_times(content: dict[str, Any]) -> str:
-    for name in ("at", "started_at", "ended_at"):
-        if name in content:
+    for name in ("at", "started_at", "ended_at", "planned_at"):
+        if content.get(name) is not None:
             try:
                 year = from_text(content[name]).year
             except ValueError:

@@ -290,12 +290,14 @@ def make_viewing(
 
 def token_of(record: Record) -> str:
     match record:
-        case wire.Viewing() | wire.Attendance():
+        case wire.Viewing() | wire.Attendance() | wire.Study():
             return record.session
-        case wire.Fault():
+        case wire.Fault() | wire.Voice():
             return record.text
         case wire.Health():
             return record.agent_version
+        case wire.SelfTest():
+            return " ".join(record.results)
         case wire.Gap():
             return f"gap {record.epoch} {record.first} {record.last}"
 
