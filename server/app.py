@@ -21,6 +21,8 @@ MORE = (
     "identity.message_pages",
     "catalog.protection_api",
     "catalog.protection_pages",
+    "schedule.export_api",
+    "schedule.listing_pages",
 )
 """Modules beside a room's api and pages that hold a blueprint of their own."""
 PAGES = ("identity", "stations", "catalog", "transcode", "schedule", "publish", "stats", "console")

@@ -54,6 +54,14 @@ class ApiClient:
     def get(self, path: str, **fields: Any) -> Any:
         return self._call("GET", path, fields={k: str(v) for k, v in fields.items() if v is not None})
 
+    def download(self, path: str, **fields: Any) -> bytes:
+        """A file's bytes, whatever they are."""
+        wanted = {k: str(v) for k, v in fields.items() if v is not None}
+        response = self._send("GET", path, fields=wanted)
+        if response.status >= 400:
+            self._read(response)
+        return response.data
+
     def post(self, path: str, json: Any = None) -> Any:
         return self._call("POST", path, json={} if json is None else json)
 
@@ -73,8 +81,13 @@ class ApiClient:
             fields["after"] = page["next"]
 
     def _call(self, method: str, path: str, headers: dict[str, str] | None = None, **kwargs: Any) -> Any:
+        return self._read(self._send(method, path, headers, **kwargs))
+
+    def _send(
+        self, method: str, path: str, headers: dict[str, str] | None = None, **kwargs: Any
+    ) -> urllib3.BaseHTTPResponse:
         try:
-            response = self._pool.request(
+            return self._pool.request(
                 method,
                 self._base + path,
                 headers={**self._headers, **(headers or {})},
@@ -83,7 +96,6 @@ class ApiClient:
             )
         except urllib3.exceptions.HTTPError as error:
             raise ServerAway(N_("连不上服务器 %(server)s"), server=self._base) from error
-        return self._read(response)
 
     @staticmethod
     def _read(response: urllib3.BaseHTTPResponse) -> Any:

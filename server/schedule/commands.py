@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from server import client
+from server.schedule import export_commands
 
 
 def register(nouns: Any) -> None:
@@ -34,6 +35,7 @@ def register(nouns: Any) -> None:
     show.add_argument("--all", action="store_true", help="fillers and slate too")
     client.add_arguments(show)
     show.set_defaults(run=_list)
+    export_commands.register(verbs)
 
 
 def _put(args: argparse.Namespace) -> int:
