@@ -27,6 +27,23 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from server.catalog.protection_models import ProtectedPeriod
 from server.catalog.review import EditionState, Stage
+from server.catalog.review_models import (
+    Authorisation,
+    AuthorisedProgramme,
+    Checklist,
+    Countersignature,
+    DutyShift,
+    PolicyVersion,
+    Proofreading,
+    ReReview,
+    ReviewComment,
+    ReviewDetail,
+    ReviewRound,
+    ReviewTask,
+    TermList,
+    TermScan,
+    Watching,
+)
 from server.db import Base, Id
 
 EMPTY_RECIPE_SHA256 = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
@@ -48,8 +65,38 @@ class UploadState(StrEnum):
 
 
 __all__ = [
-    "EMPTY_RECIPE_SHA256", "Airing", "Asset", "AssetState", "Department", "Edition", "EditionState", "Programme",
-    "ProtectedPeriod", "Rendition", "RenditionFile", "Review", "Section", "Stage", "Upload", "UploadPart", "UploadState",
+    "EMPTY_RECIPE_SHA256",
+    "Airing",
+    "Asset",
+    "AssetState",
+    "Authorisation",
+    "AuthorisedProgramme",
+    "Checklist",
+    "Countersignature",
+    "Department",
+    "DutyShift",
+    "Edition",
+    "EditionState",
+    "PolicyVersion",
+    "Programme",
+    "Proofreading",
+    "ProtectedPeriod",
+    "ReReview",
+    "Rendition",
+    "RenditionFile",
+    "Review",
+    "ReviewComment",
+    "ReviewDetail",
+    "ReviewRound",
+    "ReviewTask",
+    "Section",
+    "Stage",
+    "TermList",
+    "TermScan",
+    "Upload",
+    "UploadPart",
+    "UploadState",
+    "Watching",
 ]  # fmt: skip
 
 

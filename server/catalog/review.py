@@ -91,6 +91,11 @@ class Bar(StrEnum):
     NOT_READY = N_("转码尚未完成，不能终审通过")
 
 
+def needs_countersignature(*, protected: bool, urgent: bool, airs_in_period: bool) -> bool:
+    """Whether a final approval is a late change in a 重要保障期, which takes a second person's yes."""
+    return protected and (urgent or airs_in_period)
+
+
 @dataclass(frozen=True)
 class Decision:
     """An earlier decision on the edition."""

@@ -7,7 +7,7 @@ own places with a role that works on them, those of one's own department, and on
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased, selectinload
 
 from protocol.regions import lineage
-from server.catalog import review, search_index
+from server.catalog import review, rounds, search_index, termlists
 from server.catalog.models import (
     Asset,
     AssetState,
@@ -366,8 +366,13 @@ def reviews_of(session: Session, edition_ids: Iterable[str]) -> Sequence[Review]
 
 
 # --- moves ------------------------------------------------------------------------------------------------------------
-def submit(session: Session, caller: Caller, edition_id: str, *, now: datetime) -> Edition:
-    """Hand a draft or returned edition in for the first review. Encoding need not be done, but may not be refused."""
+def submit(
+    session: Session, caller: Caller, edition_id: str, *, urgent_reason: str = "", now: datetime
+) -> Edition:
+    """Hand a draft or returned edition in for the first review. Encoding need not be done, but may not be refused.
+
+    With ``urgent_reason`` the people on duty are called, 15 minutes a stage (needs Action.REVIEW_URGENT).
+    """
     edition = get_edition(session, caller, edition_id)
     session.refresh(edition.programme, with_for_update=True)  # what is handed in is not changed meanwhile
     caller.require(Action.CATALOG_SUBMIT, edition.programme.region)
@@ -378,13 +383,39 @@ def submit(session: Session, caller: Caller, edition_id: str, *, now: datetime) 
             code="asset_refused",
             reason=edition.asset.error_text or "",
         )
+    urgent_reason = _urgent_reason(caller, edition, urgent_reason)
     _move(session, edition, review.Move.SUBMIT)
+    rounds.submitted(session, caller, edition, urgent_reason=urgent_reason, now=now)
     audit.append(
         session,
         actor=caller,
         action=review.SUBMITTED,
         subject=subject_of(edition),
         detail=_bound(edition),
+        now=now,
+    )
+    return edition
+
+
+def _urgent_reason(caller: Caller, edition: Edition, reason: str) -> str:
+    reason = _clean_text(reason, 200)
+    if reason:
+        caller.require(Action.REVIEW_URGENT, edition.programme.region)
+    return reason
+
+
+def hurry(session: Session, caller: Caller, edition_id: str, *, reason: str, now: datetime) -> Edition:
+    """Make the review under way urgent. Raises Forbidden, NotFound, Conflict, Invalid."""
+    edition = get_edition(session, caller, edition_id)
+    caller.require(Action.REVIEW_URGENT, edition.programme.region)
+    session.refresh(edition, with_for_update=True)
+    rounds.make_urgent(session, caller, edition, reason, now=now)
+    audit.append(
+        session,
+        actor=caller,
+        action="edition.hurry",
+        subject=subject_of(edition),
+        detail={"reason": reason},
         now=now,
     )
     return edition
@@ -398,10 +429,15 @@ def decide(
     *,
     approve: bool,
     comment: str = "",
+    checks: Mapping[str, bool] | None = None,
+    stepped_up: bool = False,
     now: datetime,
 ) -> Review:
     """Approve at a stage, or return with a reason. The final approval releases the edition and gives its programme a
     number. Raises Forbidden (role, region, holds another stage, contributor), Conflict (state, not encoded), Invalid.
+
+    ``checks`` are the checklist's answers by item; ``stepped_up`` says that the caller just proved a second factor, which
+    an urgent review asks for.
     """
     edition = get_edition(session, caller, edition_id)
     caller.require(REVIEW_ACTIONS[stage], edition.programme.region)
@@ -410,10 +446,14 @@ def decide(
     bar = why_not_decide(session, caller, edition, stage) or _why_not_now(edition, stage, approve, comment)
     if bar is not None:
         raise _refusal(bar)
+    rounds.require_ready(
+        session, caller, edition, stage, approve=approve, checks=checks, stepped_up=stepped_up, now=now
+    )
     _move(session, edition, review.Move.APPROVE if approve else review.Move.RETURN)
     if edition.state == EditionState.RELEASED:
         _release(session, edition, now)
-    detail = {**_bound(edition), "approved": approve, "comment": comment}
+    behind = rounds.evidence(session, caller, edition, stage, checks)
+    detail = {**behind.plain(), **_bound(edition), "approved": approve, "comment": comment}
     link = audit.append(
         session,
         actor=caller,
@@ -433,6 +473,9 @@ def decide(
     )
     session.add(decision)
     session.flush()
+    rounds.decided(session, caller, edition, decision, behind, now=now)
+    if edition.state == EditionState.RELEASED:
+        termlists.approved(session, edition)
     return decision
 
 
@@ -442,13 +485,20 @@ def withdraw(
     """Take an edition out for good; a new cut is a new edition. Taking it off stations is a recall (publish)."""
     edition = get_edition(session, caller, edition_id)
     caller.require(Action.CATALOG_WITHDRAW, edition.programme.region)
+    return take_out(session, caller, edition, reason=reason, now=now)
+
+
+def take_out(session: Session, caller: Caller, edition: Edition, *, reason: str, now: datetime) -> Edition:
+    """Withdraw an edition for somebody who was found to be entitled. Raises Conflict."""
+    reason = _clean_text(reason, MAX_COMMENT)
     _move(session, edition, review.Move.WITHDRAW)
+    rounds.withdrawn(session, caller, edition, reason, now=now)
     audit.append(
         session,
         actor=caller,
         action=review.WITHDRAWN,
         subject=subject_of(edition),
-        detail={"reason": _clean_text(reason, MAX_COMMENT)},
+        detail={"reason": reason},
         now=now,
     )
     return edition
@@ -480,13 +530,13 @@ def moves_on_programme(caller: Caller, programme: Programme) -> list[str]:
 
 def why_not_decide(session: Session, caller: Caller, edition: Edition, stage: Stage) -> review.Bar | None:
     """Why the caller may not hold this stage of the edition (role and region aside), or None."""
-    return _bars(session, caller, [edition], stage)[edition.id]
+    return bars(session, caller, [edition], stage)[edition.id]
 
 
-def _bars(
+def bars(
     session: Session, caller: Caller, editions: Sequence[Edition], stage: Stage
 ) -> dict[str, review.Bar | None]:
-    """The same for many editions with two queries, by edition."""
+    """Why the caller may not hold this stage of each of these editions, with two queries, by edition."""
     authors = {edition.id: {edition.contributor_id} for edition in editions}
     for subject, submitter in session.execute(
         select(AuditEntry.subject, AuditEntry.actor_id).where(
@@ -627,8 +677,8 @@ def _to_review(session: Session, caller: Caller, stage: Stage, limit: int) -> li
         ],
         limit,
     )
-    bars = _bars(session, caller, waiting, stage)
-    return [edition for edition in waiting if bars[edition.id] is None]
+    why = bars(session, caller, waiting, stage)
+    return [edition for edition in waiting if why[edition.id] is None]
 
 
 def _waiting(session: Session, conditions: list[ColumnElement[bool]], limit: int) -> list[Edition]:
@@ -679,6 +729,11 @@ def _rights(rights: Rights) -> dict[str, Any]:
         "rights_from": rights.valid_from,
         "rights_until": rights.valid_until,
     }
+
+
+def clean_words(text: str, most: int) -> str:
+    """Several lines of plain text. Raises Invalid when too long."""
+    return _clean_text(text, most)
 
 
 def known_id(text: str) -> str:

@@ -9,10 +9,12 @@ from sqlalchemy import ForeignKey, Integer, String, UniqueConstraint, Uuid
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from server.db import Base, Id
+from server.identity.factor_models import RecoveryCode, SecondFactor
 from server.identity.message_models import AccountChannel, Delivery, Message
 
 __all__ = [
-    "Account", "AccountChannel", "ApiToken", "AuditEntry", "Delivery", "Message", "RoleGrant", "SignInGuard",
+    "Account", "AccountChannel", "ApiToken", "AuditEntry", "Delivery", "Message", "RecoveryCode", "RoleGrant",
+    "SecondFactor", "SignInGuard",
 ]  # fmt: skip
 
 

@@ -67,6 +67,11 @@ class Action(StrEnum):
     REVIEW_FIRST = "review.first"
     REVIEW_SECOND = "review.second"
     REVIEW_FINAL = "review.final"
+    REVIEW_URGENT = "review.urgent"
+    REVIEW_COUNTERSIGN = "review.countersign"
+    REVIEW_PROOFREAD = "review.proofread"
+    DUTY_VIEW = "duty.view"
+    DUTY_MANAGE = "duty.manage"
     PROTECTION_VIEW = "protection.view"
     PROTECTION_MANAGE = "protection.manage"
     JOBS_VIEW = "jobs.view"
@@ -103,6 +108,11 @@ TABLE: dict[Action, frozenset[Role]] = {
     Action.REVIEW_FIRST: frozenset({Role.FIRST_REVIEWER}),
     Action.REVIEW_SECOND: frozenset({Role.SECOND_REVIEWER}),
     Action.REVIEW_FINAL: frozenset({Role.FINAL_REVIEWER}),
+    Action.REVIEW_URGENT: _EDITORS,
+    Action.REVIEW_COUNTERSIGN: frozenset({Role.PROVINCE_ADMIN, Role.FINAL_REVIEWER}),
+    Action.REVIEW_PROOFREAD: _EDITORS | _REVIEWERS,
+    Action.DUTY_VIEW: _EDITORS | _REVIEWERS | {Role.LEADER},
+    Action.DUTY_MANAGE: _ADMIN,
     Action.PROTECTION_VIEW: _EDITORS | _REVIEWERS | {Role.LEADER},
     Action.PROTECTION_MANAGE: _ADMIN,
     Action.JOBS_VIEW: _CONTRIBUTORS | {Role.TECHNICIAN},

@@ -31,6 +31,11 @@ catalog.settings                x  .  .  .  .  .  .  .  .  .  .  .  .  .
 review.first                    .  .  .  .  .  x  .  .  .  .  .  .  .  .
 review.second                   .  .  .  .  .  .  x  .  .  .  .  .  .  .
 review.final                    .  .  .  .  .  .  .  x  .  .  .  .  .  .
+review.urgent                   x  x  x  x  .  .  .  .  .  .  .  .  .  .
+review.countersign              x  .  .  .  .  .  .  x  .  .  .  .  .  .
+review.proofread                x  x  x  x  .  x  x  x  .  .  .  .  .  .
+duty.view                       x  x  x  x  .  x  x  x  .  .  .  .  .  x
+duty.manage                     x  .  .  .  .  .  .  .  .  .  .  .  .  .
 protection.view                 x  x  x  x  .  x  x  x  .  .  .  .  .  x
 protection.manage               x  .  .  .  .  .  .  .  .  .  .  .  .  .
 jobs.view                       x  x  x  x  x  .  .  .  .  .  .  .  x  .
