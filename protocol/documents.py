@@ -225,6 +225,8 @@ class FrameChannel(_Document, frozen=True, kw_only=True):
     logo: Picture | None = None
     next_card_ms: Count = 0
     """How long before an item its card (下一节目) is shown over the filler before it; 0: never."""
+    no_repeat_ms: Count = 0
+    """A filler does not begin again within this time while there is another one to play."""
 
 
 class Notice(_Document, frozen=True, kw_only=True):

@@ -12,7 +12,8 @@ from server.i18n import N_
 
 
 class YuanboError(Exception):
-    """Something went wrong that the caller should hear of in plain words."""
+    """Something went wrong that the caller should hear of in plain words. ``extra`` are further members of the problem
+    details, for programs."""
 
     status = 500
     code = "internal"
@@ -21,6 +22,7 @@ class YuanboError(Exception):
     def __init__(self, message: str | None = None, /, *, code: str | None = None, **params: object) -> None:
         self.message = message or self.title
         self.params: Mapping[str, object] = params
+        self.extra: Mapping[str, object] = {}
         if code:
             self.code = code
         super().__init__(self.text())

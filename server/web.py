@@ -15,7 +15,7 @@ wired in by app.py as an :class:`Authenticator`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
@@ -271,14 +271,23 @@ def _headers(response: Response) -> Response:
     return response
 
 
-def _problem(status: int, code: str, title: str, detail: str) -> Response:
+def _problem(
+    status: int, code: str, title: str, detail: str, extra: Mapping[str, object] | None = None
+) -> Response:
     if not is_api():
         from flask import render_template
 
         page = render_template("error.html", status=status, title=title, detail=detail)
         return current_app.make_response((page, status))
     response = jsonify(
-        {"type": "about:blank", "title": title, "status": status, "detail": detail, "code": code}
+        {
+            **(extra or {}),
+            "type": "about:blank",
+            "title": title,
+            "status": status,
+            "detail": detail,
+            "code": code,
+        }
     )
     response.status_code = status
     response.content_type = "application/problem+json"
@@ -292,7 +301,7 @@ def say(error: YuanboError) -> str:
 
 
 def _known(error: YuanboError) -> Response:
-    response = _problem(error.status, error.code, gettext(error.title), say(error))
+    response = _problem(error.status, error.code, gettext(error.title), say(error), error.extra)
     if isinstance(error, TooMany):
         response.headers["Retry-After"] = str(error.retry_after_s)
     return response

@@ -33,7 +33,7 @@ def week() -> str:
     with reading() as session:
         views = service.week_view(session, who, region=region, start_day=start, channel=channel)
         places = regions.names(session, {region, *who.scopes(Action.SCHEDULE_EDIT), *_regions_in(views)})
-        choices = service.schedulable(session) if who.can(Action.SCHEDULE_EDIT) else []
+        choices = service.choices(session) if who.can(Action.SCHEDULE_EDIT) else []
         full_name = regions.full_name(session, region)
         lines = service.channels(session)
     days = [
