@@ -23,6 +23,8 @@ MORE = (
     "catalog.protection_pages",
     "schedule.export_api",
     "schedule.listing_pages",
+    "catalog.collections_api",
+    "catalog.editions_api",
 )
 """Modules beside a room's api and pages that hold a blueprint of their own."""
 PAGES = ("identity", "stations", "catalog", "transcode", "schedule", "publish", "stats", "console")

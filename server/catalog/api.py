@@ -12,14 +12,14 @@ from spectree import Response
 from protocol.documents import Sha256Hex
 from protocol.times import Timestamp
 from server import clock
-from server.catalog import search, service, uploads, views
+from server.catalog import programmes, search, service, uploads, views
 from server.catalog.models import Stage, Upload
+from server.catalog.programmes import Changes, NewProgramme, Rights
 from server.catalog.search import Filters
-from server.catalog.service import Changes, NewProgramme, Rights
 from server.errors import Invalid, YuanboError
 from server.i18n import N_
 from server.identity.rules import Action
-from server.web import Problem, caller, config, database, moment, permit, reading, spec, writing
+from server.web import Problem, caller, config, database, moment, permit, reading, spec, store, writing
 
 blueprint = Blueprint("catalog_api", __name__)
 
@@ -184,9 +184,28 @@ class RightsRequest(Struct, kw_only=True):
     licence: Text = ""
     valid_from: Timestamp | None = None
     valid_until: Timestamp | None = None
+    regions: Annotated[list[str], Meta(max_length=200)] = []
 
 
-class ProgrammeRequest(Struct, kw_only=True):
+class ChapterRequest(Struct, kw_only=True):
+    at_ms: int
+    title: Text
+
+
+class MoreRequest(Struct, kw_only=True):
+    """What else may be said of a programme; fields left out stay as they are. ``sections`` are further ones by slug or
+    name, ``months`` the 农时 it is meant for, ``local_type`` achievements, customs, arts or empty for none."""
+
+    sections: Annotated[list[str], Meta(max_length=50)] | None = None
+    kind: str | None = None
+    local_type: str | None = None
+    audience: Text | None = None
+    months: Annotated[list[int], Meta(max_length=50)] | None = None
+    tags: Annotated[list[Text], Meta(max_length=200)] | None = None
+    chapters: Annotated[list[ChapterRequest], Meta(max_length=500)] | None = None
+
+
+class ProgrammeRequest(MoreRequest, kw_only=True):
     """``section`` and ``department`` by slug or name; ``upload`` (completed) or ``asset`` is the source file."""
 
     title: Text
@@ -199,7 +218,7 @@ class ProgrammeRequest(Struct, kw_only=True):
     rights: RightsRequest | None = None
 
 
-class ProgrammeChanges(Struct, kw_only=True):
+class ProgrammeChanges(MoreRequest, kw_only=True):
     """Fields left out stay as they are."""
 
     title: Text | None = None
@@ -236,11 +255,13 @@ class ProgrammeList(Struct, kw_only=True):
     next: str | None
 
 
-class SourceRequest(Struct, kw_only=True):
-    """``upload`` (completed) or ``asset`` is the source file."""
+class EditionRequest(Struct, kw_only=True):
+    """``upload`` or ``asset`` is another source file, ``recipe`` another cut; what is left out is the newest edition's."""
 
     upload: str | None = None
     asset: str | None = None
+    recipe: dict[str, Any] | None = None
+    reason: Text = ""
 
 
 @blueprint.post("/api/v1/programmes")
@@ -260,8 +281,9 @@ def create_programme(json: ProgrammeRequest) -> Any:
             summary=json.summary,
             asset_id=_source(session, json.upload, json.asset),
             rights=_rights(json.rights) or Rights(),
+            more=Changes(**_said(json)),
         )
-        programme = service.create_programme(session, who, new, now=clock.now())
+        programme = programmes.create_programme(session, who, new, now=clock.now())
         return views.programme_view(session, who, programme), 201
 
 
@@ -305,9 +327,10 @@ def change_programme(programme_id: str, json: ProgrammeChanges) -> Any:
         department=json.department,
         region=json.region,
         rights=_rights(json.rights),
+        **_said(json),
     )
     with writing() as session:
-        programme = service.change_programme(session, who, programme_id, changes, now=clock.now())
+        programme = programmes.change_programme(session, who, programme_id, changes, now=clock.now())
         return views.programme_view(session, who, programme)
 
 
@@ -317,13 +340,35 @@ def change_programme(programme_id: str, json: ProgrammeChanges) -> Any:
     resp=Response(HTTP_201=views.EditionView, HTTP_404=Problem, HTTP_409=Problem, HTTP_422=Problem),
     tags=["catalogue"],
 )
-def add_edition(programme_id: str, json: SourceRequest) -> Any:
-    """A new cut of a programme."""
+def add_edition(programme_id: str, json: EditionRequest) -> Any:
+    """A new cut of a programme, or the same cut with other words."""
     who = caller()
     with writing() as session:
-        source = _source(session, json.upload, json.asset)
-        edition = service.add_edition(session, who, programme_id, source, now=clock.now())
+        source = _source(session, json.upload, json.asset) if json.upload or json.asset else None
+        edition = programmes.new_edition(
+            session,
+            who,
+            store(),
+            programme_id,
+            asset_id=source,
+            recipe_plain=json.recipe,
+            reason=json.reason,
+            now=clock.now(),
+        )
         return views.edition_view(session, who, edition), 201
+
+
+def _said(json: MoreRequest) -> dict[str, Any]:
+    chapters = [(one.at_ms, one.title) for one in json.chapters] if json.chapters is not None else None
+    return {
+        "sections": json.sections,
+        "kind": json.kind,
+        "local_type": json.local_type,
+        "audience": json.audience,
+        "months": json.months,
+        "tags": json.tags,
+        "chapters": chapters,
+    }
 
 
 def _source(session: Any, upload_id: str | None, asset_id: str | None) -> str:
@@ -346,6 +391,7 @@ def _rights(rights: RightsRequest | None) -> Rights | None:
         licence=rights.licence,
         valid_from=moment(rights.valid_from) if rights.valid_from else None,
         valid_until=moment(rights.valid_until) if rights.valid_until else None,
+        regions=tuple(rights.regions),
     )
 
 

@@ -22,9 +22,18 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Integer, String, Text, UniqueConstraint, Uuid
+from sqlalchemy import JSON, BigInteger, ForeignKey, Integer, String, Text, UniqueConstraint, Uuid
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from protocol.documents import ProgrammeKind
+from server.catalog.collection_models import (
+    Course,
+    CourseProgramme,
+    ProgrammeSection,
+    ProgrammeTag,
+    Topic,
+    TopicProgramme,
+)
 from server.catalog.protection_models import ProtectedPeriod
 from server.catalog.review import EditionState, Stage
 from server.catalog.review_models import (
@@ -73,12 +82,17 @@ __all__ = [
     "AuthorisedProgramme",
     "Checklist",
     "Countersignature",
+    "Course",
+    "CourseProgramme",
     "Department",
     "DutyShift",
     "Edition",
+    "EditionFile",
     "EditionState",
     "PolicyVersion",
     "Programme",
+    "ProgrammeSection",
+    "ProgrammeTag",
     "Proofreading",
     "ProtectedPeriod",
     "ReReview",
@@ -93,6 +107,8 @@ __all__ = [
     "Stage",
     "TermList",
     "TermScan",
+    "Topic",
+    "TopicProgramme",
     "Upload",
     "UploadPart",
     "UploadState",
@@ -173,28 +189,57 @@ class Asset(Base):
 
 
 class Programme(Base):
-    """节目: one item, through all its editions. ``region`` is the place it belongs to (13: the whole province)."""
+    """节目: one item, through all its editions. ``region`` is the place it belongs to (13: the whole province).
+
+    What is said here is what the newest released edition says, or, while none is released, what its draft says; the
+    draft of a later edition keeps its own words in ``Edition.description`` until it is released.
+    """
 
     __tablename__ = "programmes"
 
     id: Mapped[Id]
     title: Mapped[str] = mapped_column(String(200))
+    initials: Mapped[str] = mapped_column(String(200), default="", server_default="", index=True)
+    """Pinyin initials of the title."""
     summary: Mapped[str] = mapped_column(Text, default="")
     section: Mapped[str] = mapped_column(String(40), ForeignKey("sections.slug"), index=True)
     department: Mapped[str | None] = mapped_column(String(40), ForeignKey("departments.slug"), index=True)
     region: Mapped[str] = mapped_column(String(12), ForeignKey("regions.code"), index=True)
+    kind: Mapped[str] = mapped_column(String(12), default=ProgrammeKind.VIDEO, server_default="video")
+    local_type: Mapped[str | None] = mapped_column(String(20))
+    """One of the three local types (description.LocalType)."""
+    audience: Mapped[str] = mapped_column(String(60), default="", server_default="")
+    months: Mapped[list[int]] = mapped_column(JSON, default=list, server_default="[]")
+    """农时: the months it is meant for; none means the whole year."""
+    chapters: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
+    """[{at_ms, title}], in the time of the newest cut."""
     number: Mapped[int | None] = mapped_column(Integer, unique=True)
+    left_at: Mapped[datetime | None]
+    """When its last released edition was withdrawn; 60 days later its number may go to another programme."""
     rights_source: Mapped[str] = mapped_column(String(200), default="")
     rights_licence: Mapped[str] = mapped_column(String(200), default="")
     rights_from: Mapped[datetime | None]
     rights_until: Mapped[datetime | None]
+    rights_regions: Mapped[list[str]] = mapped_column(default=list, server_default="[]")
+    """Where it may be shown; none means everywhere."""
     created_by: Mapped[str] = mapped_column(Uuid(as_uuid=False), index=True)
     created_at: Mapped[datetime]
+    updated_at: Mapped[datetime | None] = mapped_column(index=True)
+    """When what is said about it, or the state of an edition, last changed (None: never since it was made)."""
     editions: Mapped[list[Edition]] = relationship(back_populates="programme", order_by="Edition.number")
+    sections: Mapped[list[ProgrammeSection]] = relationship(
+        order_by=ProgrammeSection.order, cascade="all, delete-orphan"
+    )
+    """Further sections beside the main one."""
+    tags: Mapped[list[ProgrammeTag]] = relationship(order_by=ProgrammeTag.tag, cascade="all, delete-orphan")
 
 
 class Edition(Base):
-    """版本: one immutable cut. ``admitted_in`` is the publication that first signed it (written by publish)."""
+    """版本: one immutable cut, with the words, subtitles and attachments that were reviewed with it.
+
+    ``description`` is what is said about it (description.Description): bound at submission and untouched afterwards.
+    ``admitted_in`` is the publication that first signed it (written by publish).
+    """
 
     __tablename__ = "editions"
     __table_args__ = (UniqueConstraint("programme_id", "number"),)
@@ -205,6 +250,12 @@ class Edition(Base):
     asset_id: Mapped[str] = _ref("assets.id")
     recipe: Mapped[dict[str, Any]] = mapped_column(default=dict)
     recipe_sha256: Mapped[str] = mapped_column(String(64), default=EMPTY_RECIPE_SHA256)
+    description: Mapped[dict[str, Any] | None]
+    description_sha256: Mapped[str | None] = mapped_column(String(64))
+    poster: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    """Position of the still that was chosen as the poster."""
+    reason: Mapped[str] = mapped_column(String(500), default="", server_default="")
+    """Why there is a new cut."""
     state: Mapped[str] = mapped_column(String(16), default=EditionState.DRAFT, index=True)
     contributor_id: Mapped[str] = mapped_column(Uuid(as_uuid=False), index=True)
     created_at: Mapped[datetime]
@@ -212,6 +263,32 @@ class Edition(Base):
     admitted_in: Mapped[int | None]
     programme: Mapped[Programme] = relationship(back_populates="editions")
     asset: Mapped[Asset] = relationship()
+    files: Mapped[list[EditionFile]] = relationship(
+        order_by="(EditionFile.kind, EditionFile.order, EditionFile.id)", cascade="all, delete-orphan"
+    )
+
+
+class EditionFile(Base):
+    """What was sent in beside a source file: subtitles (WebVTT) and attachments (PDF), stored at ``m/<sha256>``.
+
+    ``source_sha256`` is the object as it was sent, on the source's time line; ``sha256`` is what stations get, on the
+    cut's. They differ only for subtitles of an edition that has a recipe.
+    """
+
+    __tablename__ = "edition_files"
+
+    id: Mapped[Id]
+    edition_id: Mapped[str] = _ref("editions.id")
+    kind: Mapped[str] = mapped_column(String(12))
+    title: Mapped[str] = mapped_column(String(100))
+    language: Mapped[str | None] = mapped_column(String(16))
+    order: Mapped[int] = mapped_column("position", default=0)
+    source_sha256: Mapped[str] = mapped_column(String(64))
+    sha256: Mapped[str] = mapped_column(String(64), index=True)
+    length: Mapped[int] = mapped_column(BigInteger)
+    pieces_root: Mapped[str] = mapped_column(String(64))
+    created_by: Mapped[str] = mapped_column(Uuid(as_uuid=False))
+    created_at: Mapped[datetime]
 
 
 class Review(Base):
@@ -262,6 +339,9 @@ class RenditionFile(Base):
     profile: Mapped[str | None] = mapped_column(String(20))
     order: Mapped[int] = mapped_column("position", default=0)
     language: Mapped[str | None] = mapped_column(String(16))
+    title: Mapped[str] = mapped_column(String(100), default="", server_default="")
+    at_ms: Mapped[int | None]
+    """The moment of the picture to which a page belongs."""
     sha256: Mapped[str] = mapped_column(String(64), index=True)
     length: Mapped[int] = mapped_column(BigInteger)
     pieces_root: Mapped[str] = mapped_column(String(64))

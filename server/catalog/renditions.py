@@ -12,11 +12,14 @@ from typing import Any
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session, selectinload
 
+from server.catalog.describing import describe
+from server.catalog.description import Description
 from server.catalog.models import (
     EMPTY_RECIPE_SHA256,
     Asset,
     AssetState,
     Edition,
+    EditionFile,
     EditionState,
     Rendition,
     RenditionFile,
@@ -62,6 +65,8 @@ class NewFile:
     profile: str | None = None
     order: int = 0
     language: str | None = None
+    title: str = ""
+    at_ms: int | None = None
 
 
 # --- for transcode ----------------------------------------------------------------------------------------------------
@@ -219,6 +224,9 @@ class ReleasedEdition:
     edition: Edition
     renditions: Sequence[Rendition]
     files: Sequence[RenditionFile]
+    description: Description
+    own_files: Sequence[EditionFile]
+    """Subtitles and attachments that were sent in."""
 
 
 def released_editions(session: Session, *, only: Collection[str] | None = None) -> list[ReleasedEdition]:
@@ -230,7 +238,7 @@ def released_editions(session: Session, *, only: Collection[str] | None = None) 
         .join(Edition.asset)
         .where(Edition.state == EditionState.RELEASED, Asset.state == AssetState.READY)
         .order_by(Edition.id)
-        .options(selectinload(Edition.programme), selectinload(Edition.asset))
+        .options(selectinload(Edition.programme), selectinload(Edition.asset), selectinload(Edition.files))
     )
     if only is not None:
         query = query.where(Edition.id.in_(list(only)))
@@ -238,7 +246,13 @@ def released_editions(session: Session, *, only: Collection[str] | None = None) 
     renditions = cuts(session, Rendition, editions)
     files = cuts(session, RenditionFile, editions)
     return [
-        ReleasedEdition(edition, renditions.get(cut, []), files.get(cut, []))
+        ReleasedEdition(
+            edition,
+            renditions.get(cut, []),
+            files.get(cut, []),
+            describe(session, edition),
+            list(edition.files),
+        )
         for edition in editions
         for cut in [(edition.asset_id, edition.recipe_sha256)]
     ]

@@ -154,6 +154,8 @@ class ProvenRelease:
     title: str
     seq: int
     """The final approval's link."""
+    description_sha256: str | None = None
+    """Of everything that was said about it (see description.words_sha256); None in approvals from before it was bound."""
 
 
 SUBMITTED = "edition.submit"
@@ -202,6 +204,10 @@ def _proof(submitted: Link, approvals: Sequence[Link]) -> ProvenRelease | None:
     if bound or len(named) != len(_BOUND):
         return None
     _, source, recipe, title = named
+    words = {link.detail.get("description_sha256") for link in (submitted, *approvals)}
+    if len(words) != 1:
+        return None
+    said = words.pop()
     first, second, final = (str(person) for person in reviewers)
     return ProvenRelease(
         reviewers=(first, second, final),
@@ -209,6 +215,7 @@ def _proof(submitted: Link, approvals: Sequence[Link]) -> ProvenRelease | None:
         source_sha256=source,
         recipe_sha256=recipe,
         title=title,
+        description_sha256=said if isinstance(said, str) else None,
         seq=approvals[-1].seq,
     )
 

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased, selectinload
 
 from protocol.regions import lineage
-from server.catalog import review, rounds, search_index, termlists
+from server.catalog import describing, review, rounds, search_index, termlists
 from server.catalog.models import (
-    Asset,
     AssetState,
     Department,
     Edition,
@@ -27,7 +26,6 @@ from server.catalog.models import (
     Review,
     Section,
     Stage,
-    Upload,
 )
 from server.catalog.shelves import DEPARTMENTS, SECTIONS
 from server.db import take_turn
@@ -43,6 +41,8 @@ MAX_SUMMARY = 5_000
 MAX_COMMENT = 2_000
 LAST_NUMBER = 9_999
 """Programme numbers are typed on a remote control: 1–9999."""
+NUMBER_RESTS = timedelta(days=60)
+"""How long a number stays with a withdrawn programme: until no station can still have it."""
 _SUBJECT = "edition:"
 PAGE = 50
 MAX_PAGE = 200
@@ -89,157 +89,8 @@ def department_named(session: Session, text: str) -> Department:
     raise Invalid(N_("没有资源单位“%(name)s”"), code="no_department", name=text)
 
 
-# --- programmes -------------------------------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Rights:
-    """Where a programme comes from and until when it may be shown."""
-
-    source: str = ""
-    licence: str = ""
-    valid_from: datetime | None = None
-    valid_until: datetime | None = None
-
-
-@dataclass(frozen=True)
-class NewProgramme:
-    """What a contributor says. Section and department by slug or name; region defaults to the caller's own."""
-
-    title: str
-    section: str
-    asset_id: str
-    department: str | None = None
-    region: str | None = None
-    summary: str = ""
-    rights: Rights = field(default_factory=Rights)
-
-
-def create_programme(session: Session, caller: Caller, new: NewProgramme, *, now: datetime) -> Programme:
-    """A programme with its first edition, a draft. Raises Invalid, Forbidden, NotFound (the asset)."""
-    region = _region_for(session, caller, new.region)
-    programme = Programme(
-        title=clean_title(new.title),
-        summary=_clean_text(new.summary, MAX_SUMMARY),
-        section=section_named(session, new.section).slug,
-        department=_department_for(session, caller, new.department),
-        region=region,
-        number=None,
-        created_by=caller.id,
-        created_at=now,
-        **_rights(new.rights),
-    )
-    programme.editions.append(_edition(session, caller, new.asset_id, number=1, now=now))
-    session.add(programme)
-    session.flush()
-    audit.append(
-        session,
-        actor=caller,
-        action="programme.create",
-        subject=f"programme:{programme.id}",
-        detail={"title": programme.title, "section": programme.section, "region": region},
-        now=now,
-    )
-    return programme
-
-
-def add_edition(
-    session: Session, caller: Caller, programme_id: str, asset_id: str, *, now: datetime
-) -> Edition:
-    """A new cut of a programme, a draft. Raises Conflict while another one is still under way."""
-    programme = get_programme(session, caller, programme_id)
-    _require_contributing(caller, programme)
-    if unfinished := _unfinished(programme):
-        raise Conflict(N_("第 %(number)s 版还在办理中"), number=unfinished.number)
-    edition = _edition(session, caller, asset_id, number=len(programme.editions) + 1, now=now)
-    programme.editions.append(edition)
-    session.flush()
-    audit.append(
-        session,
-        actor=caller,
-        action="edition.create",
-        subject=f"edition:{edition.id}",
-        detail={"programme": programme.id, "number": edition.number, "source_sha256": edition.asset.sha256},
-        now=now,
-    )
-    return edition
-
-
-@dataclass(frozen=True)
-class Changes:
-    """What to change of a programme; None leaves it."""
-
-    title: str | None = None
-    summary: str | None = None
-    section: str | None = None
-    department: str | None = None
-    region: str | None = None
-    rights: Rights | None = None
-
-
-def change_programme(
-    session: Session, caller: Caller, programme_id: str, changes: Changes, *, now: datetime
-) -> Programme:
-    """Change what is said about a programme, only while nobody reviews it or released it.
-
-    Raises Conflict afterwards: reviewers approved it as it stands.
-    """
-    programme = get_programme(session, caller, programme_id, lock=True)
-    _require_contributing(caller, programme)
-    if not _is_changeable(programme):
-        raise Conflict(N_("已送审或已通过的节目不能再改；请先退回，或提交新版本"))
-    values = _changed_values(session, caller, changes)
-    for name, value in values.items():
-        setattr(programme, name, value)
-    session.flush()
-    audit.append(
-        session,
-        actor=caller,
-        action="programme.change",
-        subject=f"programme:{programme.id}",
-        detail={"fields": sorted(values)},
-        now=now,
-    )
-    return programme
-
-
-def _changed_values(session: Session, caller: Caller, changes: Changes) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    if changes.title is not None:
-        values["title"] = clean_title(changes.title)
-    if changes.summary is not None:
-        values["summary"] = _clean_text(changes.summary, MAX_SUMMARY)
-    if changes.section is not None:
-        values["section"] = section_named(session, changes.section).slug
-    if changes.department is not None:
-        values["department"] = _department_for(session, caller, changes.department)
-    if changes.region is not None:
-        values["region"] = _region_for(session, caller, changes.region)
-    if changes.rights is not None:
-        values |= _rights(changes.rights)
-    return values
-
-
-def _edition(session: Session, caller: Caller, asset_id: str, *, number: int, now: datetime) -> Edition:
-    asset = _asset_of(session, caller, asset_id)
-    if asset.state == AssetState.REFUSED:
-        raise Invalid("%(reason)s", code=asset.error_code or "refused", reason=asset.error_text or "")
-    return Edition(
-        number=number, asset=asset, state=EditionState.DRAFT, contributor_id=caller.id, created_at=now
-    )
-
-
-def _asset_of(session: Session, caller: Caller, asset_id: str) -> Asset:
-    """An asset that the caller uploaded, perhaps not as the first. Raises NotFound."""
-    asset = session.get(Asset, known_id(asset_id))
-    mine = asset is not None and (
-        asset.uploaded_by == caller.id
-        or session.scalar(select(exists().where(Upload.asset_id == asset.id, Upload.created_by == caller.id)))
-    )
-    if asset is None or not mine:
-        raise NotFound(N_("没有这个源文件"))
-    return asset
-
-
-def _region_for(session: Session, caller: Caller, region: str | None) -> str:
+# --- who may contribute -----------------------------------------------------------------------------------------------
+def region_for(session: Session, caller: Caller, region: str | None) -> str:
     if region is None:
         scopes = caller.scopes(Action.CATALOG_UPLOAD)
         if not scopes:
@@ -251,14 +102,14 @@ def _region_for(session: Session, caller: Caller, region: str | None) -> str:
     return region
 
 
-def _is_partner_only(caller: Caller) -> bool:
+def is_partner_only(caller: Caller) -> bool:
     """Whether the caller contributes for a department and not as an editor."""
     return caller.has_role(Role.PARTNER) and not caller.can(Action.CATALOG_WITHDRAW)
 
 
-def _department_for(session: Session, caller: Caller, department: str | None) -> str | None:
+def department_for(session: Session, caller: Caller, department: str | None) -> str | None:
     slug = department_named(session, department).slug if department else None
-    if not _is_partner_only(caller):
+    if not is_partner_only(caller):
         return slug
     if slug not in (None, caller.department):
         raise Forbidden(N_("资源单位只能以本单位名义提交"))
@@ -269,24 +120,27 @@ def may_contribute(caller: Caller, programme: Programme) -> bool:
     """Whether the caller may work on this programme: his own, his department's, or in his region as an editor."""
     if programme.created_by == caller.id:
         return True
-    if _is_partner_only(caller):
+    if is_partner_only(caller):
         return programme.department is not None and programme.department == caller.department
     return caller.can(Action.CATALOG_WITHDRAW, programme.region)
 
 
-def _require_contributing(caller: Caller, programme: Programme) -> None:
+def require_contributing(caller: Caller, programme: Programme) -> None:
     if not may_contribute(caller, programme):
         raise Forbidden(N_("这不是您能办理的节目"))
 
 
-def _unfinished(programme: Programme) -> Edition | None:
+def unfinished_edition(programme: Programme) -> Edition | None:
     """The edition that must end before a new one begins."""
     over = (EditionState.RELEASED, EditionState.WITHDRAWN)
     return next((e for e in programme.editions if e.state not in over and not _is_dead_end(e)), None)
 
 
-def _is_changeable(programme: Programme) -> bool:
-    return all(e.state in (*review.EDITABLE, EditionState.WITHDRAWN) for e in programme.editions)
+def changeable_edition(programme: Programme) -> Edition | None:
+    """The edition whose words may still be changed: the newest that was not withdrawn, before or between reviews."""
+    standing = [e for e in programme.editions if e.state != EditionState.WITHDRAWN]
+    newest = (standing or programme.editions)[-1]
+    return newest if newest.state in (*review.EDITABLE, EditionState.WITHDRAWN) else None
 
 
 def _is_dead_end(edition: Edition) -> bool:
@@ -376,7 +230,7 @@ def submit(
     edition = get_edition(session, caller, edition_id)
     session.refresh(edition.programme, with_for_update=True)  # what is handed in is not changed meanwhile
     caller.require(Action.CATALOG_SUBMIT, edition.programme.region)
-    _require_contributing(caller, edition.programme)
+    require_contributing(caller, edition.programme)
     if edition.asset.state == AssetState.REFUSED:
         raise Conflict(
             N_("源文件未被接受，不能送审：%(reason)s"),
@@ -385,6 +239,8 @@ def submit(
         )
     urgent_reason = _urgent_reason(caller, edition, urgent_reason)
     _move(session, edition, review.Move.SUBMIT)
+    describing.bind(session, edition)
+    edition.programme.updated_at = now
     rounds.submitted(session, caller, edition, urgent_reason=urgent_reason, now=now)
     audit.append(
         session,
@@ -398,7 +254,7 @@ def submit(
 
 
 def _urgent_reason(caller: Caller, edition: Edition, reason: str) -> str:
-    reason = _clean_text(reason, 200)
+    reason = clean_text(reason, 200)
     if reason:
         caller.require(Action.REVIEW_URGENT, edition.programme.region)
     return reason
@@ -442,7 +298,7 @@ def decide(
     edition = get_edition(session, caller, edition_id)
     caller.require(REVIEW_ACTIONS[stage], edition.programme.region)
     session.refresh(edition, with_for_update=True)  # of two decisions at once the second sees the first
-    comment = _clean_text(comment, MAX_COMMENT)
+    comment = clean_text(comment, MAX_COMMENT)
     bar = why_not_decide(session, caller, edition, stage) or _why_not_now(edition, stage, approve, comment)
     if bar is not None:
         raise _refusal(bar)
@@ -490,8 +346,12 @@ def withdraw(
 
 def take_out(session: Session, caller: Caller, edition: Edition, *, reason: str, now: datetime) -> Edition:
     """Withdraw an edition for somebody who was found to be entitled. Raises Conflict."""
-    reason = _clean_text(reason, MAX_COMMENT)
+    reason = clean_text(reason, MAX_COMMENT)
+    was_released = edition.state == EditionState.RELEASED
     _move(session, edition, review.Move.WITHDRAW)
+    edition.programme.updated_at = now
+    if was_released and not any(e.state == EditionState.RELEASED for e in edition.programme.editions):
+        edition.programme.left_at = now
     rounds.withdrawn(session, caller, edition, reason, now=now)
     audit.append(
         session,
@@ -524,8 +384,8 @@ def moves_on_programme(caller: Caller, programme: Programme) -> list[str]:
     """What the caller may do with a programme: change, add_edition."""
     if not may_contribute(caller, programme):
         return []
-    moves = ["change"] if _is_changeable(programme) else []
-    return [*moves, "add_edition"] if _unfinished(programme) is None else moves
+    moves = ["change"] if changeable_edition(programme) else []
+    return [*moves, "add_edition"] if unfinished_edition(programme) is None else moves
 
 
 def why_not_decide(session: Session, caller: Caller, edition: Edition, stage: Stage) -> review.Bar | None:
@@ -595,17 +455,36 @@ def _move(session: Session, edition: Edition, move: review.Move) -> None:
 
 
 def _release(session: Session, edition: Edition, now: datetime) -> None:
-    edition.released_at = now
-    if edition.programme.number is None:
+    """Make the edition's words public and give its programme a number."""
+    programme = edition.programme
+    edition.released_at = programme.updated_at = now
+    programme.left_at = None
+    describing.make_public(session, edition)
+    if programme.number is None:
         take_turn(session, "programme numbers")
-        edition.programme.number = smallest_free_number(session)
+        programme.number = smallest_free_number(session, now=now)
     session.flush()
 
 
-def smallest_free_number(session: Session) -> int | None:
-    """The smallest programme number nobody has, or None when all 9,999 are given."""
-    taken = set(session.scalars(select(Programme.number).where(Programme.number.is_not(None))))
-    return next((number for number in range(1, LAST_NUMBER + 1) if number not in taken), None)
+def smallest_free_number(session: Session, *, now: datetime) -> int | None:
+    """The smallest programme number that no station can see, or None when all 9,999 are given.
+
+    A number rests for 60 days after its programme was withdrawn; then it is taken from it.
+    """
+    taken = {
+        number: (programme_id, left_at)
+        for programme_id, number, left_at in session.execute(
+            select(Programme.id, Programme.number, Programme.left_at).where(Programme.number.is_not(None))
+        )
+    }
+    for number in range(1, LAST_NUMBER + 1):
+        if number not in taken:
+            return number
+        holder, left_at = taken[number]
+        if left_at is not None and left_at <= now - NUMBER_RESTS:
+            session.execute(update(Programme).where(Programme.id == holder).values(number=None))
+            return number
+    return None
 
 
 def subject_of(edition: Edition) -> str:
@@ -619,8 +498,14 @@ def _bound(edition: Edition) -> dict[str, Any]:
         "source_sha256": edition.asset.sha256,
         "recipe_sha256": edition.recipe_sha256,
         "contributor": edition.contributor_id,
-        "title": edition.programme.title,
+        "title": title_of(edition),
+        "description_sha256": edition.description_sha256,
     }
+
+
+def title_of(edition: Edition) -> str:
+    """What the edition is called: the words bound to it, else its programme's."""
+    return str((edition.description or {}).get("title") or edition.programme.title)
 
 
 def proven_release(session: Session, edition_id: str) -> review.ProvenRelease | None:
@@ -704,7 +589,7 @@ def count_by_state(session: Session, caller: Caller) -> dict[EditionState, int]:
 # --- texts ------------------------------------------------------------------------------------------------------------
 def clean_title(text: str) -> str:
     """One line of 1–200 characters. Raises Invalid."""
-    title = " ".join(_clean_text(text, 100_000).split())
+    title = " ".join(clean_text(text, 100_000).split())
     if not title:
         raise Invalid(N_("请填写节目名称"), code="title")
     if len(title) > MAX_TITLE:
@@ -712,7 +597,7 @@ def clean_title(text: str) -> str:
     return title
 
 
-def _clean_text(text: str, most: int) -> str:
+def clean_text(text: str, most: int) -> str:
     """Without control characters (PostgreSQL stores no NUL) and blanks around. Raises Invalid when too long."""
     plain = "".join(letter for letter in text if letter in "\n\t" or letter.isprintable()).strip()
     if len(plain) > most:
@@ -720,20 +605,9 @@ def _clean_text(text: str, most: int) -> str:
     return plain
 
 
-def _rights(rights: Rights) -> dict[str, Any]:
-    if rights.valid_from and rights.valid_until and rights.valid_until <= rights.valid_from:
-        raise Invalid(N_("版权期限的结束须在开始之后"))
-    return {
-        "rights_source": _clean_text(rights.source, 200),
-        "rights_licence": _clean_text(rights.licence, 200),
-        "rights_from": rights.valid_from,
-        "rights_until": rights.valid_until,
-    }
-
-
 def clean_words(text: str, most: int) -> str:
     """Several lines of plain text. Raises Invalid when too long."""
-    return _clean_text(text, most)
+    return clean_text(text, most)
 
 
 def known_id(text: str) -> str:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from msgspec import Struct
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from protocol.times import Timestamp, to_text
 from server.catalog import review, service
+from server.catalog.describing import course_ref, describe
 from server.catalog.models import (
     Airing,
     Asset,
     AssetState,
+    Course,
     Department,
     Edition,
+    EditionFile,
     EditionState,
     Programme,
     Rendition,
@@ -23,6 +28,7 @@ from server.catalog.models import (
     Review,
     Section,
     Stage,
+    Topic,
     Upload,
 )
 from server.catalog.renditions import cuts
@@ -95,6 +101,8 @@ class RenditionView(Struct, kw_only=True):
 
 
 class FileView(Struct, kw_only=True):
+    """``id`` where somebody sent it in (subtitles, attachments): it may be taken off a draft again."""
+
     kind: str
     profile: str | None
     order: int
@@ -102,6 +110,9 @@ class FileView(Struct, kw_only=True):
     sha256: str
     bytes: int
     url: str
+    title: str = ""
+    at_ms: int | None = None
+    id: str | None = None
 
 
 class ReviewView(Struct, kw_only=True):
@@ -129,7 +140,12 @@ class EditionView(Struct, kw_only=True):
     created_at: Timestamp
     released_at: Timestamp | None
     admitted_in: int | None
+    recipe: dict[str, Any]
     recipe_sha256: str
+    description: dict[str, Any]
+    """What is said about this edition (the fields of a release manifest); bound once it is handed in."""
+    poster: int
+    reason: str
     asset: AssetView
     job: JobView
     renditions: list[RenditionView]
@@ -144,6 +160,44 @@ class RightsView(Struct, kw_only=True):
     licence: str
     valid_from: Timestamp | None
     valid_until: Timestamp | None
+    regions: list[str] = []
+
+
+class CourseProgrammeView(Struct, kw_only=True):
+    """A place in a course or topic, from 1; ``id`` and ``title`` are of the other side of it."""
+
+    id: str
+    title: str
+    order: int
+
+
+class CourseView(Struct, kw_only=True):
+    id: str
+    title: str
+    summary: str
+    section: str | None
+    department: str | None
+    region: str
+    programmes: list[CourseProgrammeView]
+    updated_at: Timestamp
+
+
+class TopicView(Struct, kw_only=True):
+    """``regions`` empty: everywhere in ``region``. ``poster`` is a URL relative to the read plane."""
+
+    id: str
+    title: str
+    summary: str
+    region: str
+    regions: list[str]
+    starts_at: Timestamp
+    until: Timestamp
+    required: bool
+    position: int
+    poster: str | None
+    programmes: list[CourseProgrammeView]
+    ended_at: Timestamp | None
+    updated_at: Timestamp
 
 
 class ProgrammeSummary(Struct, kw_only=True):
@@ -166,6 +220,8 @@ class ProgrammeSummary(Struct, kw_only=True):
     poster: str | None
     created_at: Timestamp
     created_by: PersonView
+    kind: str = "video"
+    updated_at: Timestamp | None = None
 
 
 class ProgrammeView(Struct, kw_only=True):
@@ -191,6 +247,17 @@ class ProgrammeView(Struct, kw_only=True):
     """change, add_edition."""
     created_at: Timestamp
     created_by: PersonView
+    initials: str
+    kind: str
+    sections: list[ShelfView]
+    """Further ones beside the main section."""
+    tags: list[str]
+    local_type: str | None
+    audience: str
+    months: list[int]
+    chapters: list[Any]
+    course: CourseProgrammeView | None
+    updated_at: Timestamp | None
 
 
 class PartView(Struct, kw_only=True):
@@ -227,6 +294,7 @@ def summaries(session: Session, programmes: Sequence[Programme]) -> list[Program
 def _summary(programme: Programme, around: _Around) -> ProgrammeSummary:
     newest = programme.editions[-1]
     posters = [file for file in around.files.get(_cut(newest), ()) if file.kind == "poster"]
+    posters.sort(key=lambda file: file.order != newest.poster)
     return ProgrammeSummary(
         id=programme.id,
         number=programme.number,
@@ -244,6 +312,8 @@ def _summary(programme: Programme, around: _Around) -> ProgrammeSummary:
         poster=_url(posters[0].sha256) if posters else None,
         created_at=to_text(programme.created_at),
         created_by=around.person(programme.created_by),
+        kind=programme.kind,
+        updated_at=_time(programme.updated_at),
     )
 
 
@@ -266,6 +336,7 @@ def programme_view(session: Session, caller: Caller, programme: Programme) -> Pr
             licence=programme.rights_licence,
             valid_from=_time(programme.rights_from),
             valid_until=_time(programme.rights_until),
+            regions=list(programme.rights_regions),
         ),
         state=newest.state,
         edition=newest.id,
@@ -277,7 +348,64 @@ def programme_view(session: Session, caller: Caller, programme: Programme) -> Pr
         may=service.moves_on_programme(caller, programme),
         created_at=to_text(programme.created_at),
         created_by=around.person(programme.created_by),
+        initials=programme.initials,
+        kind=programme.kind,
+        sections=[around.sections[row.section] for row in programme.sections],
+        tags=[row.tag for row in programme.tags],
+        local_type=programme.local_type,
+        audience=programme.audience,
+        months=list(programme.months),
+        chapters=list(programme.chapters),
+        course=_course_place(session, programme),
+        updated_at=_time(programme.updated_at),
     )
+
+
+def _course_place(session: Session, programme: Programme) -> CourseProgrammeView | None:
+    found = course_ref(session, programme.id)
+    return CourseProgrammeView(id=found.id, title=found.title, order=found.order) if found else None
+
+
+def course_view(session: Session, course: Course) -> CourseView:
+    """A course with its programmes' titles."""
+    entries = [(row.programme_id, row.order) for row in course.programmes]
+    return CourseView(
+        id=course.id,
+        title=course.title,
+        summary=course.summary,
+        section=course.section,
+        department=course.department,
+        region=course.region,
+        programmes=_entries(session, entries),
+        updated_at=to_text(course.updated_at),
+    )
+
+
+def topic_view(session: Session, topic: Topic) -> TopicView:
+    """A topic with its programmes' titles."""
+    entries = [(row.programme_id, row.order) for row in topic.programmes]
+    return TopicView(
+        id=topic.id,
+        title=topic.title,
+        summary=topic.summary,
+        region=topic.region,
+        regions=list(topic.regions),
+        starts_at=to_text(topic.starts_at),
+        until=to_text(topic.until),
+        required=topic.required,
+        position=topic.position,
+        poster=_url(topic.poster_sha256) if topic.poster_sha256 else None,
+        programmes=_entries(session, entries),
+        ended_at=_time(topic.ended_at),
+        updated_at=to_text(topic.updated_at),
+    )
+
+
+def _entries(session: Session, entries: list[tuple[str, int]]) -> list[CourseProgrammeView]:
+    ids = [one for one, _ in entries]
+    rows = session.execute(select(Programme.id, Programme.title).where(Programme.id.in_(ids)))
+    titles = {row.id: row.title for row in rows}
+    return [CourseProgrammeView(id=one, title=titles[one], order=at) for one, at in entries if one in titles]
 
 
 def edition_view(session: Session, caller: Caller, edition: Edition) -> EditionView:
@@ -296,11 +424,15 @@ def _edition(session: Session, caller: Caller, edition: Edition, around: _Around
         created_at=to_text(edition.created_at),
         released_at=_time(edition.released_at),
         admitted_in=edition.admitted_in,
+        recipe=edition.recipe or {},
         recipe_sha256=edition.recipe_sha256,
+        description=describe(session, edition).plain(),
+        poster=edition.poster,
+        reason=edition.reason,
         asset=asset_view(edition.asset),
         job=job_view(edition.asset),
         renditions=[_rendition(row) for row in around.renditions.get(cut, ())],
-        files=[_file(row) for row in around.files.get(cut, ())],
+        files=[_file(row) for row in around.files.get(cut, ())] + [_own_file(row) for row in edition.files],
         reviews=[_review(row, around) for row in around.reviews if row.edition_id == edition.id],
         airing=AiringView(
             last_at=_time(airing.last_at), next_at=_time(airing.next_at), regions=list(airing.regions)
@@ -382,6 +514,22 @@ def _file(row: RenditionFile) -> FileView:
         sha256=row.sha256,
         bytes=row.length,
         url=_url(row.sha256),
+        title=row.title,
+        at_ms=row.at_ms,
+    )
+
+
+def _own_file(row: EditionFile) -> FileView:
+    return FileView(
+        kind=row.kind,
+        profile=None,
+        order=row.order,
+        language=row.language,
+        sha256=row.sha256,
+        bytes=row.length,
+        url=_url(row.sha256),
+        title=row.title,
+        id=row.id,
     )
 
 

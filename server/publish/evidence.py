@@ -22,6 +22,7 @@ from protocol.documents import ReleaseFile, ReleaseManifest, Rendition, decode
 from protocol.errors import BadSignature, MalformedDocument
 from protocol.names import release_target
 from protocol.pieces import PieceHasher, PieceLayer
+from server.catalog.description import described_by, words_sha256
 from server.catalog.review import Link, ProvenRelease, proven_release
 from server.db import Database
 from server.i18n import N_
@@ -161,7 +162,9 @@ def review_problem(manifest: ReleaseManifest, history: History) -> Problem | Non
     if proof is None:
         return Problem("not_reviewed", N_("审计链里没有三审通过的记录"))
     reviewed = (proof.source_sha256, proof.recipe_sha256, proof.title)
-    if reviewed != (manifest.source_sha256, manifest.recipe_sha256, manifest.title):
+    said = proof.description_sha256
+    is_other = reviewed != (manifest.source_sha256, manifest.recipe_sha256, manifest.title)
+    if is_other or (said is not None and said != words_sha256(described_by(manifest))):
         return Problem("other_content", N_("内容与三审时的不一致"))
     return None
 

@@ -9,51 +9,72 @@ from protocol.documents import (
     ReleaseFile,
     ReleaseManifest,
     Rendition,
-    Rights,
     encode,
 )
-from protocol.times import to_text
 from server.catalog import models as catalog
+from server.catalog.description import Description
 
 
 def build_manifest(
     edition: catalog.Edition,
+    description: Description,
     renditions: Sequence[catalog.Rendition],
     files: Sequence[catalog.RenditionFile],
+    own_files: Sequence[catalog.EditionFile] = (),
 ) -> bytes:
     """The canonical bytes of an edition's manifest; equal rows give equal bytes.
 
-    ``edition`` has its programme and asset loaded. Raises ValueError where there is nothing to play.
+    ``edition`` has its programme and asset loaded; ``description`` is what was reviewed, ``own_files`` what was sent in
+    beside the source. Raises ValueError where there is nothing to play.
     """
     if not renditions:
         raise ValueError("no rendition")
-    programme = edition.programme
     return encode(
         ReleaseManifest(
             edition=edition.id,
-            programme=programme.id,
-            number=programme.number or 0,
-            title=programme.title,
-            summary=programme.summary,
-            section=programme.section,
-            department=programme.department,
+            programme=edition.programme.id,
+            number=edition.programme.number or 0,
+            title=description.title,
+            initials=description.initials,
+            summary=description.summary,
+            section=description.section,
+            sections=list(description.sections),
+            department=description.department,
+            kind=description.kind,
+            tags=list(description.tags),
+            course=description.course,
+            place=description.place,
+            local_type=description.local_type,
+            audience=description.audience,
+            months=list(description.months),
+            chapters=list(description.chapters),
             duration_ms=max(rendition.duration_ms for rendition in renditions),
-            rights=_rights(programme),
+            rights=description.rights,
             source_sha256=edition.asset.sha256,
             recipe_sha256=edition.recipe_sha256,
             renditions=[_rendition(row) for row in sorted(renditions, key=_rendition_order)],
-            files=[_file(row) for row in sorted(files, key=_file_order)],
+            files=_files(edition, files, own_files),
         )
     )
 
 
-def _rights(programme: catalog.Programme) -> Rights:
-    return Rights(
-        source=programme.rights_source,
-        licence=programme.rights_licence,
-        valid_from=to_text(programme.rights_from) if programme.rights_from else None,
-        valid_until=to_text(programme.rights_until) if programme.rights_until else None,
-    )
+def _files(
+    edition: catalog.Edition,
+    files: Sequence[catalog.RenditionFile],
+    own_files: Sequence[catalog.EditionFile],
+) -> list[ReleaseFile]:
+    """Companions of the encoding, the chosen poster before the others, and what was sent in: subtitles that somebody
+    wrote take the place of those found in the source."""
+    written = {row.language for row in own_files if row.kind == FileKind.SUBTITLES}
+    found = [_file(row) for row in files if row.kind != FileKind.SUBTITLES or row.language not in written] + [
+        _own_file(row) for row in own_files
+    ]
+
+    def place(file: ReleaseFile) -> tuple[str, bool, str, int, str, str]:
+        later = file.kind == FileKind.POSTER and file.order != edition.poster
+        return file.kind, later, file.profile or "", file.order, file.language or "", file.sha256
+
+    return sorted(found, key=place)
 
 
 def _rendition(row: catalog.Rendition) -> Rendition:
@@ -78,12 +99,22 @@ def _file(row: catalog.RenditionFile) -> ReleaseFile:
         profile=row.profile,
         order=row.order,
         language=row.language,
+        title=row.title,
+        at_ms=row.at_ms,
+    )
+
+
+def _own_file(row: catalog.EditionFile) -> ReleaseFile:
+    return ReleaseFile(
+        kind=FileKind(row.kind),
+        sha256=row.sha256,
+        length=row.length,
+        pieces_root=row.pieces_root,
+        order=row.order,
+        language=row.language,
+        title=row.title,
     )
 
 
 def _rendition_order(row: catalog.Rendition) -> tuple[int, str, int]:
     return row.height, row.profile, row.profile_version
-
-
-def _file_order(row: catalog.RenditionFile) -> tuple[str, str, int, str, str]:
-    return row.kind, row.profile or "", row.order, row.language or "", row.sha256

@@ -105,7 +105,9 @@ def manifest_of(released: ReleasedEdition) -> bytes | None:
     """A released edition's manifest as its rows are now; None where there is nothing to play."""
     if not released.renditions:
         return None
-    return build_manifest(released.edition, released.renditions, released.files)
+    return build_manifest(
+        released.edition, released.description, released.renditions, released.files, released.own_files
+    )
 
 
 def _unplayable(session: Session, edition: str) -> HeldBack:

@@ -251,7 +251,7 @@ def test_a_programme_names_one_source_that_is_complete(county: Program) -> None:
 def test_rights_are_kept_and_a_date_that_is_none_is_refused(county: Program) -> None:
     rights = {"source": "县供电公司", "licence": "本网使用", "valid_until": "2027-12-31T16:00:00.000Z"}
     programme = create(county, rights=rights)
-    assert programme["rights"] == {**rights, "valid_from": None}
+    assert programme["rights"] == {**rights, "valid_from": None, "regions": []}
     wrong = {"rights": {"valid_until": "2027-99-31T16:00:00.000Z"}}
     county("PATCH", f"/programmes/{programme['id']}", json=wrong, expect=422)
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from server.catalog import renditions, service, views
+from server.catalog import renditions, views
 from server.catalog.models import Asset, AssetState, Edition, EditionState, Rendition, RenditionFile
+from server.catalog.programmes import NewProgramme, create_programme
 from server.catalog.renditions import NewFile, NewRendition
-from server.catalog.service import NewProgramme
 from server.db import Database
 from server.errors import Conflict, NotFound
 from server.identity.rules import Caller
@@ -171,7 +171,7 @@ def editions(database: Database, people: People, asset: Callable[..., str]) -> l
     for _ in range(3):
         with database.write() as session:
             new = NewProgramme(title="节目", section="kepu", asset_id=asset(people["county"]))
-            programme = service.create_programme(session, people["county"], new, now=NOW)
+            programme = create_programme(session, people["county"], new, now=NOW)
             made.append((programme.editions[0].id, programme.editions[0].asset_id))
     claim(database)
     for _, asset_id in (made[0], made[2]):

@@ -13,7 +13,7 @@ from server.catalog import desk, duty, policies, protection, rounds, service
 from server.catalog.airings import record_airing
 from server.catalog.deadlines import ReviewPolicy
 from server.catalog.models import Asset, AssetState, Edition, ReviewTask, Stage
-from server.catalog.service import NewProgramme
+from server.catalog.programmes import Changes, NewProgramme, change_programme, create_programme
 from server.db import Database
 from server.errors import Conflict, Forbidden, Invalid
 from server.identity.messages import inbox
@@ -33,7 +33,7 @@ def draft(database: Database, people: People, asset: Callable[..., str]) -> str:
         title="农村安全用电", section="kepu", asset_id=asset(people["county"], AssetState.READY)
     )
     with database.write() as session:
-        programme = service.create_programme(session, people["county"], new, now=NOW)
+        programme = create_programme(session, people["county"], new, now=NOW)
         session.execute(update(Asset).values(duration_ms=600_000))
         return programme.editions[0].id
 
@@ -122,7 +122,7 @@ def test_the_queue_holds_what_one_may_decide_urgent_first_then_by_due_time(
 ) -> None:
     with database.write() as session:
         new = NewProgramme(title="防汛避险", section="kepu", asset_id=asset(people["editor"]))
-        urgent = service.create_programme(session, people["editor"], new, now=NOW).editions[0].id
+        urgent = create_programme(session, people["editor"], new, now=NOW).editions[0].id
     submit(database, people["county"], draft)
     submit(database, people["editor"], urgent, NOW + MINUTE, urgent_reason="今晚暴雨")
     with database.read() as session:
@@ -141,11 +141,11 @@ def test_what_was_handed_in_is_kept_for_comparison(database: Database, people: P
     decide(database, people["first"], draft, "first", approve=False, comment="标题不清")
     with database.write() as session:
         edition = session.get_one(Edition, draft)
-        service.change_programme(
+        change_programme(
             session,
             people["county"],
             edition.programme_id,
-            service.Changes(title="农村安全用电常识"),
+            Changes(title="农村安全用电常识"),
             now=NOW,
         )
     submit(database, people["county"], draft)

@@ -12,9 +12,9 @@ from sqlalchemy import delete, func, select
 
 from server.catalog import search, search_index, service
 from server.catalog.models import Airing, Asset, Department, Edition, EditionState, Programme
+from server.catalog.programmes import Changes, NewProgramme, Rights, change_programme, create_programme
 from server.catalog.search import Filters
 from server.catalog.search_models import SearchDocument
-from server.catalog.service import Changes, NewProgramme, Rights
 from server.db import Database
 from server.errors import Invalid
 from server.identity.rules import Caller
@@ -32,7 +32,7 @@ def add(database: Database, people: People, asset: NewAsset) -> Add:
     def make(title: str, by: str = "editor", **more: Any) -> str:
         new = NewProgramme(title=title, asset_id=asset(people[by]), **{"section": "kepu", **more})
         with database.write() as session:
-            return service.create_programme(session, people[by], new, now=NOW).id
+            return create_programme(session, people[by], new, now=NOW).id
 
     return make
 
@@ -198,13 +198,13 @@ def test_a_change_is_found_when_its_transaction_ends_and_not_when_it_fails(
 ) -> None:
     changed = add("旧名字")
     with database.write() as session:
-        service.change_programme(session, people["editor"], changed, Changes(title="新名字"), now=NOW)
+        change_programme(session, people["editor"], changed, Changes(title="新名字"), now=NOW)
     assert find("旧名") == []
     assert find("新名") == ["新名字"]
 
     def fail() -> None:
         with database.write() as session:
-            service.change_programme(session, people["editor"], changed, Changes(title="失败"), now=NOW)
+            change_programme(session, people["editor"], changed, Changes(title="失败"), now=NOW)
             session.flush()
             raise ZeroDivisionError
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from server.catalog import review, search, service
+from server.catalog import programmes, review, search, service
 from server.catalog.models import Asset, AssetState, Edition, EditionState, Programme, Review, Stage
+from server.catalog.programmes import Changes, NewProgramme, Rights
 from server.catalog.search import Filters
-from server.catalog.service import Changes, NewProgramme, Rights
 from server.db import Database
 from server.errors import Conflict, Forbidden, Invalid, NotFound, YuanboError
 from server.identity import audit
@@ -31,7 +31,7 @@ def create(database: Database, caller: Caller, asset_id: str, **fields: Any) -> 
     """A programme; its id."""
     new = NewProgramme(**{"title": "农村安全用电", "section": "kepu", "asset_id": asset_id, **fields})
     with database.write() as session:
-        return service.create_programme(session, caller, new, now=NOW).id
+        return programmes.create_programme(session, caller, new, now=NOW).id
 
 
 def submit(database: Database, caller: Caller, programme: str) -> None:
@@ -555,7 +555,7 @@ def test_a_new_cut_is_a_new_edition_and_keeps_the_number(
 ) -> None:
     county = people["county"]
     with database.write() as session:
-        edition = service.add_edition(session, county, released, asset(county), now=NOW)
+        edition = programmes.new_edition(session, county, None, released, asset_id=asset(county), now=NOW)
         assert (edition.number, edition.state) == (2, EditionState.DRAFT)
     release(database, people, released)
     with database.read() as session:
@@ -570,11 +570,11 @@ def test_a_second_cut_waits_until_the_first_is_through(
     county = people["county"]
     second = asset(county)
     with pytest.raises(Conflict, match="第 1 版"), database.write() as session:
-        service.add_edition(session, county, draft, second, now=NOW)
+        programmes.new_edition(session, county, None, draft, asset_id=second, now=NOW)
     with database.write() as session:
         session.get_one(Programme, draft).editions[0].asset.state = AssetState.REFUSED
     with database.write() as session:
-        assert service.add_edition(session, county, draft, second, now=NOW).number == 2
+        assert programmes.new_edition(session, county, None, draft, asset_id=second, now=NOW).number == 2
 
 
 def test_words_change_only_while_nobody_reviews_them(database: Database, people: People, draft: str) -> None:
@@ -582,7 +582,7 @@ def test_words_change_only_while_nobody_reviews_them(database: Database, people:
 
     def change(caller: Caller = county, **fields: Any) -> Programme:
         with database.write() as session:
-            return service.change_programme(session, caller, draft, Changes(**fields), now=NOW)
+            return programmes.change_programme(session, caller, draft, Changes(**fields), now=NOW)
 
     until = NOW + timedelta(days=365)
     changed = change(
@@ -614,7 +614,7 @@ def test_words_changed_while_somebody_submits_are_never_other_than_those_submitt
         def change(programme: str = programme, together: threading.Barrier = together) -> None:
             together.wait()
             with database.write() as session:
-                service.change_programme(session, county, programme, Changes(title="新名"), now=NOW)
+                programmes.change_programme(session, county, programme, Changes(title="新名"), now=NOW)
 
         def hand_in(programme: str = programme, together: threading.Barrier = together) -> None:
             together.wait()

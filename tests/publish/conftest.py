@@ -20,6 +20,7 @@ from server import config as settings
 from server.catalog import models as catalog
 from server.catalog import service as programmes
 from server.catalog.models import Stage
+from server.catalog.programmes import NewProgramme, create_programme
 from server.config import Config
 from server.db import Database, new_id
 from server.identity.rules import Caller, Role
@@ -97,8 +98,8 @@ class Installation:
                     created_at=self.now,
                 )
             )
-            new = programmes.NewProgramme(title=title, section="dangjian", asset_id=asset.id)
-            return programmes.create_programme(session, EDITOR, new, now=self.now).editions[0].id
+            new = NewProgramme(title=title, section="dangjian", asset_id=asset.id)
+            return create_programme(session, EDITOR, new, now=self.now).editions[0].id
 
     def review(self, edition: str) -> None:
         with self.database.write() as session:

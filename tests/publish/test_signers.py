@@ -153,11 +153,21 @@ def test_what_was_held_back_is_admitted_once_it_is_put_right(province, terminal)
 
 
 def test_rights_that_have_ended_admit_nothing(province):
-    edition = province.release("版权到期")
+    edition = province.upload("版权到期")
     with province.database.write() as session:
         session.get(catalog.Edition, edition).programme.rights_until = province.now
+    province.review(edition)
 
     assert codes(province.publish()) == {edition: "rights_ended"}
+
+
+def test_words_that_nobody_approved_admit_nothing(province):
+    edition = province.release("苹果冬剪")
+    with province.database.write() as session:
+        row = session.get(catalog.Edition, edition)
+        row.description = {**row.description, "summary": "没有人审过的话"}
+
+    assert codes(province.publish()) == {edition: "other_content"}
 
 
 def test_an_edition_without_renditions_waits(province):
