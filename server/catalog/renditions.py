@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, or_, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from server.catalog.describing import describe
@@ -26,6 +26,9 @@ from server.catalog.models import (
 )
 from server.errors import Conflict, NotFound
 from server.i18n import N_
+
+REVIEW_PROFILE = "review"
+"""The copy that reviewers watch: there within minutes, the whole source as it is, never part of a release."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,9 @@ class NewRendition:
 
 @dataclass(frozen=True)
 class NewFile:
-    """A companion: kind poster, playlist (of a profile), sprite, subtitles or page; already stored and verified."""
+    """A companion: kind poster, playlist (of a profile), sprite, storyboard, preview, subtitles or page; already stored
+    and verified.
+    """
 
     kind: str
     sha256: str
@@ -110,9 +115,8 @@ def record_ready(
     probe: dict[str, Any],
     *,
     now: datetime,
-    recipe_sha256: str = EMPTY_RECIPE_SHA256,
 ) -> None:
-    """The encoding is done, everything is stored and verified. Recording the same again changes nothing.
+    """The uncut source is encoded, everything is stored and verified. Recording the same again changes nothing.
 
     Raises Conflict when the file is neither being encoded nor ready.
     """
@@ -130,12 +134,43 @@ def record_ready(
     )
     if not taken:
         raise Conflict(N_("这个源文件不在转码中"))
+    record_cut(session, asset_id, EMPTY_RECIPE_SHA256, renditions, files, now=now)
+
+
+def record_cut(
+    session: Session,
+    asset_id: str,
+    recipe_sha256: str,
+    renditions: Iterable[NewRendition],
+    files: Iterable[NewFile],
+    *,
+    now: datetime,
+) -> None:
+    """A cut is encoded, stored and verified: its rows take the place of all earlier ones, in this transaction."""
     for table in (Rendition, RenditionFile):
-        session.execute(delete(table).where(table.asset_id == asset_id, table.recipe_sha256 == recipe_sha256))
+        of_cut = (table.asset_id == asset_id, table.recipe_sha256 == recipe_sha256)
+        session.execute(delete(table).where(*of_cut, _not_review(table)))
     of = {"asset_id": asset_id, "recipe_sha256": recipe_sha256, "created_at": now}
     session.add_all(Rendition(**of, **vars(rendition)) for rendition in renditions)
     session.add_all(RenditionFile(**of, **vars(file)) for file in files)
     session.flush()
+
+
+def record_review_copy(
+    session: Session, asset_id: str, rendition: NewRendition, playlist: NewFile, *, now: datetime
+) -> None:
+    """The review copy is stored. Both must be of :data:`REVIEW_PROFILE`; a former copy is replaced."""
+    if {rendition.profile, playlist.profile} != {REVIEW_PROFILE}:
+        raise ValueError("not a review copy")
+    for table in (Rendition, RenditionFile):
+        session.execute(delete(table).where(table.asset_id == asset_id, table.profile == REVIEW_PROFILE))
+    session.add(Rendition(asset_id=asset_id, created_at=now, **vars(rendition)))
+    session.add(RenditionFile(asset_id=asset_id, created_at=now, **vars(playlist)))
+    session.flush()
+
+
+def _not_review(table: type[Rendition | RenditionFile]) -> ColumnElement[bool]:
+    return or_(table.profile.is_(None), table.profile != REVIEW_PROFILE)
 
 
 def record_refused(session: Session, asset_id: str, code: str, text_zh: str, text_en: str) -> None:
@@ -200,7 +235,11 @@ def renditions_of(
     """The encoded outputs of a cut, the smallest picture first."""
     return session.scalars(
         select(Rendition)
-        .where(Rendition.asset_id == asset_id, Rendition.recipe_sha256 == recipe_sha256)
+        .where(
+            Rendition.asset_id == asset_id,
+            Rendition.recipe_sha256 == recipe_sha256,
+            Rendition.profile != REVIEW_PROFILE,
+        )
         .order_by(Rendition.height, Rendition.profile)
     ).all()
 
@@ -211,9 +250,40 @@ def files_of(
     """The companions of a cut, by kind and order."""
     return session.scalars(
         select(RenditionFile)
-        .where(RenditionFile.asset_id == asset_id, RenditionFile.recipe_sha256 == recipe_sha256)
+        .where(
+            RenditionFile.asset_id == asset_id,
+            RenditionFile.recipe_sha256 == recipe_sha256,
+            _not_review(RenditionFile),
+        )
         .order_by(RenditionFile.kind, RenditionFile.order, RenditionFile.profile)
     ).all()
+
+
+@dataclass(frozen=True)
+class ReviewCopy:
+    """What reviewers watch: one MP4 at ``/m/<media.sha256>``, and its playlist for HLS."""
+
+    media: Rendition
+    playlist: RenditionFile
+
+
+def review_copy(session: Session, asset_id: str) -> ReviewCopy | None:
+    """The review copy of a source; None until it is made (:attr:`Asset.progress` rises meanwhile)."""
+    media = session.scalar(
+        select(Rendition).where(Rendition.asset_id == asset_id, Rendition.profile == REVIEW_PROFILE)
+    )
+    playlist = session.scalar(
+        select(RenditionFile).where(
+            RenditionFile.asset_id == asset_id, RenditionFile.profile == REVIEW_PROFILE
+        )
+    )
+    return ReviewCopy(media, playlist) if media and playlist else None
+
+
+def asset_of(session: Session, sha256: str) -> Asset | None:
+    """A source by its bytes, such as an intro that a recipe names; one that was accepted before one that was not."""
+    rows = session.scalars(select(Asset).where(Asset.sha256 == sha256).order_by(Asset.id)).all()
+    return min(rows, key=lambda row: row.state in (AssetState.REFUSED, AssetState.FAILED), default=None)
 
 
 # --- for schedule and publish -----------------------------------------------------------------------------------------
@@ -230,8 +300,10 @@ class ReleasedEdition:
 
 
 def released_editions(session: Session, *, only: Collection[str] | None = None) -> list[ReleasedEdition]:
-    """Released editions whose file is ready, oldest first (``only``: among these ids). What their rows say is a
+    """Released editions whose cut is encoded, oldest first (``only``: among these ids). What their rows say is a
     claim; signers believe :func:`server.catalog.service.proven_release`.
+
+    Renditions of optional codecs (``720p-hevc``) stay out: a manifest does not say what a box must be able to decode.
     """
     query = (
         select(Edition)
@@ -248,14 +320,19 @@ def released_editions(session: Session, *, only: Collection[str] | None = None) 
     return [
         ReleasedEdition(
             edition,
-            renditions.get(cut, []),
-            files.get(cut, []),
+            _for_every_box(renditions.get(cut, [])),
+            _for_every_box(files.get(cut, [])),
             describe(session, edition),
             list(edition.files),
         )
         for edition in editions
         for cut in [(edition.asset_id, edition.recipe_sha256)]
+        if cut in renditions or edition.recipe_sha256 == EMPTY_RECIPE_SHA256
     ]
+
+
+def _for_every_box(rows: Sequence[Any]) -> list[Any]:
+    return [row for row in rows if row.profile is None or "-" not in row.profile]
 
 
 def cuts(session: Session, table: Any, editions: Sequence[Edition]) -> dict[tuple[str, str], list[Any]]:
@@ -269,7 +346,9 @@ def cuts(session: Session, table: Any, editions: Sequence[Edition]) -> dict[tupl
     found: dict[tuple[str, str], list[Any]] = {}
     for start in range(0, len(assets), 500):
         rows = session.scalars(
-            select(table).where(table.asset_id.in_(assets[start : start + 500])).order_by(*order)
+            select(table)
+            .where(table.asset_id.in_(assets[start : start + 500]), _not_review(table))
+            .order_by(*order)
         )
         for row in rows:
             found.setdefault((row.asset_id, row.recipe_sha256), []).append(row)

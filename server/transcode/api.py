@@ -13,7 +13,7 @@ from server import clock
 from server.errors import Invalid
 from server.i18n import N_
 from server.identity.rules import Action
-from server.transcode import service, work
+from server.transcode import executors, service
 from server.transcode.service import JobView
 from server.transcode.states import JobState
 from server.web import Problem, caller, permit, reading, spec, writing
@@ -164,7 +164,7 @@ def make_urgent(job_id: str) -> JobDetail:
 def list_executors() -> ExecutorList:
     """The workers, and how long each has been silent."""
     with reading() as session:
-        found = work.executors(session)
+        found = executors.executors(session)
     return ExecutorList(
         items=[
             ExecutorAnswer(

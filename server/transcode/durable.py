@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,10 +37,6 @@ class Durable(Protocol):
         """Let any worker do a part; the answer waits for its text (once it is known to have ended)."""
 
 
-class WorkLost(TranscodeError):
-    """Files of an earlier execution are not on this machine: the job begins anew."""
-
-
 class PartFailed(TranscodeError):
     """A part of the job failed on its worker."""
 
@@ -71,6 +65,10 @@ class Bench:
     def folder(self, job_id: str) -> Path:
         return self.work / job_id
 
+    def source(self, path: str) -> Path:
+        """An uploaded file on this machine."""
+        return self.data / path
+
 
 def patiently(action: Callable[[], T], *, patience_s: float = DATABASE_PATIENCE_S) -> T:
     """Do it again while the database is away (a restart), up to ``patience_s``."""
@@ -88,16 +86,3 @@ def patiently(action: Callable[[], T], *, patience_s: float = DATABASE_PATIENCE_
 def keep(kept: Kept) -> str:
     """What a step or part kept, as text."""
     return msgspec.json.encode(kept).decode()
-
-
-def bring(path: Path, folder: Path) -> Path:
-    """A finished file of another execution, linked into this one's folder. Raises WorkLost."""
-    if path.parent == folder:
-        return path
-    here = folder / path.name
-    with contextlib.suppress(FileExistsError):
-        try:
-            os.link(path, here)
-        except FileNotFoundError as error:
-            raise WorkLost from error
-    return here

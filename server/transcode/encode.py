@@ -13,20 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from server.transcode import coding
 from server.transcode.errors import MediaRefused, OutputBroken, Reason, ToolFailed, ToolTimedOut
 from server.transcode.ffmpeg import (
     compile_graph,
     find_binaries,
-    generated_input,
     hostile_input,
-    hostile_subtitles,
     output,
     own_input,
 )
-from server.transcode.ladder import Plan, RenditionPlan, Span
-from server.transcode.loudness import Loudness, filters_for, read_summary
-from server.transcode.media import AudioTrack, MediaProbe, VideoTrack
-from server.transcode.profiles import AUDIO_RATE, FRAME_RATE, GOP_FRAMES
+from server.transcode.ladder import Plan, RenditionPlan, Role, Span, source_spans
+from server.transcode.media import MediaProbe, VideoTrack
+from server.transcode.profiles import FRAME_RATE, GOP_FRAMES
 from server.transcode.runner import GIB, Finished, IsCancelled, Limits, never, run
 
 CARD_NAME = "card.jpg"
@@ -40,12 +38,6 @@ IDET_FRAMES = 250
 LEAST_INTERLACED_HEIGHT = 400
 """No system with fewer lines was ever interlaced; tiny noisy pictures only look like it."""
 NEVER_INTERLACED = frozenset(["wmv1", "wmv2", "msmpeg4v1", "msmpeg4v2", "msmpeg4v3", "vp8", "vp9", "mjpeg"])
-
-TEXT_SUBTITLES = frozenset({"subrip", "ass", "ssa", "mov_text", "webvtt", "text"})
-MAX_SUBTITLES = 8
-MAX_SUBTITLE_BYTES = 4 * 1024 * 1024
-LANGUAGES = {"chi": "zh", "zho": "zh", "eng": "en", "und": "zh", "": "zh"}
-"""Containers write ISO 639-2, pages want BCP 47; unmarked is Chinese."""
 
 OnFrames = Callable[[int, float], None]
 """Told how many frames are done and how many a second."""
@@ -62,6 +54,15 @@ class Scene:
     folder: Path
     probe: MediaProbe
     is_cancelled: IsCancelled = never
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One source of a programme, with what is made of it. Its hostile file lies alone in its scene's folder."""
+
+    role: Role
+    scene: Scene
+    plan: Plan
 
 
 def limits_for(duration_s: float, *, slowest: float) -> Limits:
@@ -192,10 +193,12 @@ def encode_pictures(
     for rendition, branch in zip(plan.renditions, branches, strict=False):
         name = f"picture-{rendition.profile.name}-{part:05d}.mp4"
         made[rendition.profile.name] = scene.folder / name
-        outputs.append(output([sized(branch, plan, rendition)], name, _picture_options(rendition, span)))
+        outputs.append(
+            output([sized(branch, plan, rendition)], name, picture_options(rendition, span.frames))
+        )
     for still, branch in zip(stills, branches[len(plan.renditions) :], strict=True):
         outputs.append(still.output(branch, plan, part))
-    limits = limits_for(span.last / FRAME_RATE, slowest=30)
+    limits = limits_for(plan.source_frames / FRAME_RATE, slowest=30)
     done, frames = run_graph(scene, outputs, limits, on_frames=on_frames)
     if frames < span.frames:
         raise MediaRefused(Reason.DAMAGED, scene.probe.name, f"{frames} / {span.frames}")
@@ -205,6 +208,11 @@ def encode_pictures(
         tuple(sorted(scene.folder.glob(f"tile-{part:05d}-*.jpg"))),
         len(done.log.splitlines()),
     )
+
+
+def whole_picture(scene: Scene, plan: Plan) -> Any:
+    """All frames of a clip, upright, progressive, on the 25 fps grid, at source size."""
+    return _base_picture(scene, plan, Span(0, plan.frames))
 
 
 def split(stream: Any, count: int) -> list[Any]:
@@ -237,8 +245,10 @@ def source_frames(probe: MediaProbe, video: VideoTrack, plan: Plan, span: Span, 
 
     (In a damaged file they may differ: without ``seek`` they are those of a decode from the start.)
     """
+    spans = source_spans(plan, span)
+    first, last = spans[0].first, spans[-1].last
     lead = math.ceil((LEAD_S + video.largest_gap_s) * FRAME_RATE)
-    skipped = span.first - lead if seek and can_seek(probe) and span.first > lead else 0
+    skipped = first - lead if seek and can_seek(probe) and first > lead else 0
     stream = _source(skipped / FRAME_RATE)[str(video.index)]
     if plan.deinterlace:
         stream = stream.filter("bwdif", mode="send_frame", parity="auto", deint="all")
@@ -247,12 +257,23 @@ def source_frames(probe: MediaProbe, video: VideoTrack, plan: Plan, span: Span, 
     elif plan.rotation == 180:
         stream = stream.filter("hflip").filter("vflip")
     stream = stream.filter("fps", fps=FRAME_RATE, start_time=0)
-    if plan.hdr:
-        stream = _standard_range(stream, plan)
-    missing_s = max(plan.frames / FRAME_RATE - video.end_s, 0) + 0.2
+    missing_s = max(plan.source_frames / FRAME_RATE - video.end_s, 0) + 0.2
     stream = stream.filter("tpad", stop_mode="clone", stop_duration=f"{missing_s:.3f}")
-    stream = stream.filter("trim", start_frame=span.first - skipped, end_frame=span.last - skipped)
-    return stream.filter("setpts", "PTS-STARTPTS")
+    stream = stream.filter("trim", start_frame=first - skipped, end_frame=last - skipped)
+    if len(spans) > 1:
+        stream = stream.filter("select", choose([Span(one.first - first, one.last - first) for one in spans]))
+        stream = stream.filter("setpts", f"N/({FRAME_RATE}*TB)")
+    else:
+        stream = stream.filter("setpts", "PTS-STARTPTS")
+    return _standard_range(stream, plan) if plan.hdr else stream
+
+
+def choose(spans: Sequence[Span]) -> str:
+    """Which frames, as an expression over ``n``: a balanced tree, because ffmpeg takes at most 100 nested terms."""
+    if len(spans) == 1:
+        return f"between(n,{spans[0].first},{spans[0].last - 1})"
+    middle = len(spans) // 2
+    return f"if(lt(n,{spans[middle].first}),{choose(spans[:middle])},{choose(spans[middle:])})"
 
 
 def _standard_range(stream: Any, plan: Plan) -> Any:
@@ -296,26 +317,19 @@ _SCALE_MATRIX = {
 }
 
 
-def _picture_options(rendition: RenditionPlan, span: Span) -> dict[str, Any]:
-    profile = rendition.profile
+def picture_options(rendition: RenditionPlan, frames: int) -> dict[str, Any]:
+    """How a rendition's picture is coded: exactly so many frames."""
     return {
-        "c:v": "libx264",
-        "preset": profile.preset,
-        "profile:v": "high",
-        "crf": profile.quality,
-        "maxrate": profile.video_bitrate,
-        "bufsize": profile.video_bitrate * 3 // 2,
-        "rc_init_occupancy": profile.video_bitrate * 3 // 4,
+        **coding.options(rendition.profile),
+        "preset": rendition.profile.preset,
+        "crf": rendition.profile.quality,
         "g": GOP_FRAMES,
-        "keyint_min": GOP_FRAMES,
-        "sc_threshold": 0,
-        "flags": "+cgop",
         "colorspace": "bt709",
         "color_primaries": "bt709",
         "color_trc": "bt709",
         "color_range": "tv",
-        "frames:v": span.frames,
-        "t": f"{span.frames / FRAME_RATE:.3f}",
+        "frames:v": frames,
+        "t": f"{frames / FRAME_RATE:.3f}",
         "video_track_timescale": TRACK_TIMESCALE,
         "map_metadata": -1,
         "map_chapters": -1,
@@ -356,10 +370,18 @@ def _stills(plan: Plan, span: Span) -> list[_Still]:
     interval = plan.sprite.interval_frames
     posters = _inside(plan.poster_frames, span)
     some = "+".join(f"eq(n,{frame - span.first})" for frame in posters)
-    every = f"not(mod(n+{span.first},{interval}))"
+    begins = plan.offset + span.first
+    every = f"not(mod(n+{begins},{interval}))"
     kinds = [
         _Still("poster", posters, some, largest.width, largest.height, 4),
-        _Still("tile", _inside(range(0, plan.frames, interval), span), every, tile_width, tile_height, 2),
+        _Still(
+            "tile",
+            _inside(range(0, plan.total, interval), Span(begins, begins + span.frames)),
+            every,
+            tile_width,
+            tile_height,
+            2,
+        ),
     ]
     return [kind for kind in kinds if kind.frames]
 
@@ -368,73 +390,19 @@ def _inside(frames: Iterable[int], span: Span) -> tuple[int, ...]:
     return tuple(sorted({frame for frame in frames if span.first <= frame < span.last}))
 
 
-# --- the sound -----------------------------------------------------------------------------------------------------
-def _source_sound(track: AudioTrack) -> Any:
-    """The source's sound as stereo at 48 kHz, silence where it begins late or has holes."""
-    sound = hostile_input()[str(track.index)]
-    return sound.filter("aresample", AUDIO_RATE, **{"async": 1, "first_pts": 0}).filter(
-        "aformat", sample_fmts="fltp", channel_layouts="stereo"
-    )
-
-
-def measure_sound(scene: Scene, plan: Plan) -> Loudness | None:
-    """The loudness of the source's sound after the down-mix; None where there is nothing to hear."""
-    if scene.probe.audio is None:
-        return None
-    seconds = plan.frames / FRAME_RATE
-    measured = _source_sound(scene.probe.audio).filter("ebur128", peak="true", framelog="quiet")
-    null = output([measured], "-", {"f": "null", "t": f"{seconds:.3f}"})
-    done, _ = run_graph(scene, [null], limits_for(seconds, slowest=5), log_level="info")
-    return read_summary(done.log)
-
-
-def encode_sound(scene: Scene, plan: Plan, loudness: Loudness | None) -> dict[int, Path]:
-    """Encode each distinct sound once, exactly as long as the picture. Returns the file of each bitrate."""
-    seconds = f"{plan.frames / FRAME_RATE:.3f}"
-    if scene.probe.audio is None:
-        sound = generated_input(f"anullsrc=r={AUDIO_RATE}:cl=stereo").audio
-    else:
-        sound = _source_sound(scene.probe.audio)
-        for name, options in filters_for(loudness):
-            sound = sound.filter(name, **options)
-        sound = sound.filter("aformat", sample_fmts="fltp", sample_rates=AUDIO_RATE).filter(
-            "apad", whole_dur=seconds
-        )
-    sound = sound.filter("atrim", end=seconds)
-    bitrates = plan.audio_bitrates
-    node = sound.filter_multi_output("asplit", len(bitrates)) if len(bitrates) > 1 else [sound]
-    branches = [node[number] for number in range(len(bitrates))]
-    outputs, made = [], {}
-    for bitrate, branch in zip(bitrates, branches, strict=False):
-        made[bitrate] = scene.folder / f"sound-{bitrate}.m4a"
-        options = {"c:a": "aac", "b:a": bitrate, "t": seconds, "map_metadata": -1, "map_chapters": -1}
-        outputs.append(output([branch], made[bitrate].name, options))
-    run_graph(scene, outputs, limits_for(plan.frames / FRAME_RATE, slowest=10))
-    return made
-
-
-# --- subtitles -----------------------------------------------------------------------------------------------------
-def extract_subtitles(scene: Scene) -> dict[str, Path]:
-    """Text subtitles inside the source as WebVTT, by language; pictures of text are left. A broken track is left too."""
-    made: dict[str, Path] = {}
-    for track in scene.probe.subtitles[:MAX_SUBTITLES]:
-        language = LANGUAGES.get(track.language, track.language[:3] or "zh")
-        if track.codec not in TEXT_SUBTITLES or language in made:
-            continue
-        path = scene.folder / f"subtitles-{track.index}.vtt"
-        limits = Limits(deadline_s=120, cpu_s=120, file_size=MAX_SUBTITLE_BYTES)
-        options = {"f": "webvtt", "map_metadata": -1}
-        try:
-            run_graph(scene, [output([hostile_subtitles(track.index)], path.name, options)], limits)
-        except (MediaRefused, ToolFailed):
-            path.unlink(missing_ok=True)
-            continue
-        if "-->" in path.read_text("utf-8", "replace"):
-            made[language] = path
-    return made
-
-
 # --- together ------------------------------------------------------------------------------------------------------
+HYBRID = {
+    "f": "mp4",
+    "movflags": "+hybrid_fragmented+frag_keyframe+delay_moov+default_base_moof",
+    "write_tmcd": 0,
+    "frag_interleave": 12,
+    "video_track_timescale": TRACK_TIMESCALE,
+    "map_metadata": -1,
+    "map_chapters": -1,
+}
+"""One MP4 for plain playback and for HLS byte ranges, before `mp4.py` has finished it."""
+
+
 def mux(scene: Scene, parts: Sequence[Path], sound: Path, name: str) -> Path:
     """Picture parts in order and the sound, copied into one hybrid MP4 (`mp4.py` finishes it)."""
     if len(parts) == 1:
@@ -443,18 +411,25 @@ def mux(scene: Scene, parts: Sequence[Path], sound: Path, name: str) -> Path:
         listing = scene.folder / f"{name}.txt"
         listing.write_text("".join(f"file {part.name}\n" for part in parts))
         picture = own_input(listing.name, f="concat", safe=1)
-    options = {
-        "c": "copy",
-        "f": "mp4",
-        "movflags": "+hybrid_fragmented+frag_keyframe+delay_moov+default_base_moof",
-        "write_tmcd": 0,
-        "frag_interleave": 12,
-        "video_track_timescale": TRACK_TIMESCALE,
-        "map_metadata": -1,
-    }
     muxed = scene.folder / f"{name}.muxed"
-    joined = output([picture["v:0"], own_input(sound.name)["a:0"]], muxed.name, options)
+    joined = output([picture["v:0"], own_input(sound.name)["a:0"]], muxed.name, {"c": "copy", **HYBRID})
     run_graph(scene, [joined], Limits(deadline_s=600, cpu_s=600, file_size=64 * GIB), of_source=False)
     if not muxed.exists():
         raise OutputBroken("the muxer wrote nothing")
     return muxed
+
+
+def cut_preview(scene: Scene, rendition: Path, start_s: float, seconds: float) -> Path:
+    """A stretch of a finished rendition, copied: it begins at the key frame before ``start_s``."""
+    path = scene.folder / "preview.mp4"
+    source = own_input(rendition.name, ss=f"{start_s:.3f}")
+    options = {
+        "c": "copy",
+        "t": f"{seconds:.3f}",
+        "movflags": "+faststart",
+        "map_metadata": -1,
+        "map_chapters": -1,
+    }
+    cut = output([source["v:0"], source["a:0"]], path.name, options)
+    run_graph(scene, [cut], Limits(deadline_s=120, cpu_s=120), of_source=False)
+    return path

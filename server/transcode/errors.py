@@ -59,6 +59,7 @@ class Reason(StrEnum):
     TOO_SHORT = "too_short"
     TOO_LONG = "too_long"
     TOO_EXPENSIVE = "too_expensive"
+    RECIPE = "recipe"
 
 
 REASON_TEXTS: dict[Reason, tuple[str, str]] = {
@@ -78,6 +79,7 @@ REASON_TEXTS: dict[Reason, tuple[str, str]] = {
     Reason.TOO_SHORT: ("内容不足 1 秒", "it lasts less than a second"),
     Reason.TOO_LONG: ("时长超过 12 小时", "it lasts more than 12 hours"),
     Reason.TOO_EXPENSIVE: ("解码所需资源超出限制", "decoding it takes more than the limits allow"),
+    Reason.RECIPE: ("剪辑方案无法执行", "it cannot be cut as the recipe says"),
 }
 
 

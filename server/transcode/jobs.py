@@ -26,14 +26,15 @@ from server import clock
 from server.config import Config
 from server.db import Database
 from server.storage import open_store
-from server.transcode import work, workflow
+from server.transcode import executors, queueing, work, workflow
 from server.transcode.durable import Bench, Result
+from server.transcode.executors import ExecutorView
 from server.transcode.ffmpeg import find_binaries
 from server.transcode.models import Executor
 from server.transcode.parts import run_part
 from server.transcode.runner import describe_protections
 from server.transcode.states import ExecutorState
-from server.transcode.work import ExecutorView, Turn
+from server.transcode.work import Turn
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +96,7 @@ class Worker:
         with self._idle:
             self._idle.wait_for(lambda: self._running == 0, timeout=STOP_PATIENCE_S)
         with contextlib.suppress(DBAPIError), self._database.write() as session:
-            work.leave(session, self.executor_id, ExecutorState.STOPPED)
+            executors.leave(session, self.executor_id, ExecutorState.STOPPED)
         DBOS.destroy(workflow_completion_timeout_sec=0)
         for thread in self._threads:
             thread.join(timeout=1)
@@ -130,7 +131,7 @@ class Worker:
 
     def _register(self) -> None:
         with self._database.write() as session:
-            work.register_executor(
+            executors.register_executor(
                 session,
                 Executor(
                     id=self.executor_id, host=this_host(), pid=os.getpid(),
@@ -150,28 +151,29 @@ class Worker:
 
     def _beat(self) -> None:
         with self._database.write() as session:
-            if not work.heartbeat(session, self.executor_id):
+            if not executors.heartbeat(session, self.executor_id):
                 log.warning("declared dead by another worker; what it took over is lost to us")
-                work.revive(session, self.executor_id)
+                executors.revive(session, self.executor_id)
 
     def _make_round(self) -> None:
         with self._database.write() as session:
-            work.take_uploads(session, now=clock.now())
+            queueing.take_uploads(session, now=clock.now())
+            queueing.take_cuts(session, now=clock.now())
             self._declare_dead(session)
         with self._database.read() as session:
-            waiting = work.waiting_jobs(session)
+            waiting = queueing.waiting_jobs(session)
         for job_id, workflow_id, lane, priority in waiting:
             with SetWorkflowID(workflow_id), SetEnqueueOptions(priority=priority):
                 DBOS.enqueue_workflow(lane, transcode, job_id)
             with self._database.write() as session:
-                work.note_enqueued(session, job_id, workflow_id)
+                queueing.note_enqueued(session, job_id, workflow_id)
         self._resume_abandoned()
 
     def _declare_dead(self, session: Session) -> None:
-        for one in work.executors(session):
+        for one in executors.executors(session):
             if one.state is ExecutorState.ALIVE and one.id != self.executor_id and is_dead(one):
                 log.warning("worker %s is gone (silent for %.1f s)", one.id, one.silent_s)
-                work.leave(session, one.id, ExecutorState.DEAD)
+                executors.leave(session, one.id, ExecutorState.DEAD)
 
     def _resume_abandoned(self) -> None:
         """Put back into their queue the workflows whose worker is not alive."""
@@ -181,11 +183,11 @@ class Worker:
         if not pending:
             return
         with self._database.read() as session:
-            alive = {one.id for one in work.executors(session) if one.state is ExecutorState.ALIVE}
+            alive = {one.id for one in executors.executors(session) if one.state is ExecutorState.ALIVE}
         for one in pending:
             if one.executor_id not in alive:
                 log.info("taking over %s from %s", one.workflow_id, one.executor_id)
-                DBOS.resume_workflow(one.workflow_id, queue_name=one.queue_name or work.LANE_SHORT)
+                DBOS.resume_workflow(one.workflow_id, queue_name=one.queue_name or queueing.LANE_SHORT)
 
 
 def this_host() -> str:
@@ -228,7 +230,7 @@ def _launch_dbos(config: Config, executor_id: str) -> None:
         "serializer": DBOSPortableJSONSerializer(),
     }
     DBOS(config=settings)
-    queues = [*work.LANES, work.PARTS_QUEUE]
+    queues = [*queueing.LANES, queueing.PARTS_QUEUE]
     DBOS.listen_queues(queues)
     DBOS.launch()
     for queue in queues:
@@ -266,7 +268,7 @@ class DbosDurable:
     def begin_part(self, turn: Turn, name: str, order: str) -> Result:
         with SetWorkflowID(f"{self._workflow_id}-{name}"), SetEnqueueOptions(priority=turn.priority):
             handle = DBOS.enqueue_workflow(
-                work.PARTS_QUEUE, transcode_part, turn.job_id, turn.round, name, order
+                queueing.PARTS_QUEUE, transcode_part, turn.job_id, turn.round, name, order
             )
         return lambda: handle.get_result(polling_interval_sec=QUEUE_POLL_S)
 

@@ -15,13 +15,13 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from server.catalog.models import EMPTY_RECIPE_SHA256
 from server.db import Base, Id
-from server.transcode.states import ExecutorState, JobState
+from server.transcode.states import ExecutorState, JobState, Phase
 
 MAX_ATTEMPTS = 3
 
 
 class TranscodeJob(Base):
-    """One encoding of (asset, recipe)."""
+    """One encoding of (asset, recipe). ``prepared`` is what was found out of the source, for all its cuts."""
 
     __tablename__ = "transcode_jobs"
     __table_args__ = (
@@ -32,6 +32,9 @@ class TranscodeJob(Base):
     id: Mapped[Id]
     asset_id: Mapped[str] = mapped_column(Uuid(as_uuid=False), ForeignKey("assets.id"))
     recipe_sha256: Mapped[str] = mapped_column(String(64), default=EMPTY_RECIPE_SHA256)
+    recipe: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    phase: Mapped[str] = mapped_column(String(8), default=Phase.REVIEW, server_default=Phase.LADDER)
+    prepared: Mapped[str | None] = mapped_column(Text)
     filename: Mapped[str] = mapped_column(String(255))
     size: Mapped[int] = mapped_column(BigInteger)
     state: Mapped[str] = mapped_column(String(10), default=JobState.QUEUED)
@@ -75,6 +78,7 @@ class TranscodePart(Base):
     frames_done: Mapped[int] = mapped_column(default=0)
     fps: Mapped[float] = mapped_column(default=0.0)
     executor_id: Mapped[str | None] = mapped_column(String(80))
+    seconds: Mapped[float] = mapped_column(default=0.0, server_default="0")
 
 
 class Executor(Base):

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from protocol.times import to_text
 from server import clock
 from server.identity.rules import Action
-from server.transcode import service, work
+from server.transcode import executors, service
 from server.transcode.states import ExecutorState, JobState
 from server.web import caller, page_blueprint, permit, reading, writing
 
@@ -37,7 +37,7 @@ def _queue() -> dict[str, object]:
         found = service.list_jobs(session, caller(), limit=100)
         workers = [
             {"id": one.id, "started_at": to_text(one.started_at)}
-            for one in work.executors(session)
+            for one in executors.executors(session)
             if one.state is ExecutorState.ALIVE
         ]
     return {

@@ -6,13 +6,13 @@ import contextlib
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DBAPIError
 
-from server.transcode import produce, work
+from server.transcode import partrows, produce
 from server.transcode.codec import pack, unpack
 from server.transcode.durable import (
     PROGRESS_EVERY_S,
@@ -20,19 +20,19 @@ from server.transcode.durable import (
     Kept,
     PartFailed,
     Result,
-    bring,
     keep,
     patiently,
 )
-from server.transcode.encode import OnFrames, Pictures, Scene, encode_pictures, no_frames
+from server.transcode.encode import Clip, OnFrames, Pictures, Scene, no_frames
 from server.transcode.errors import Cancelled, MediaRefused, Reason
-from server.transcode.ladder import Plan, Span
+from server.transcode.files import bring
+from server.transcode.ladder import Plan, Role, Span
 from server.transcode.loudness import Loudness
 from server.transcode.media import MediaProbe
 from server.transcode.probe import isolate
-from server.transcode.produce import Checked, Encoded, ProducedRendition, Sound
+from server.transcode.results import Checked, Encoded, Prepared, ProducedRendition, Sound
 from server.transcode.runner import POLL_S
-from server.transcode.verify import check_decodes, compare_span, sampled_spans
+from server.transcode.verify import check_decodes, compare_span
 
 if TYPE_CHECKING:
     from server.transcode.workflow import Execution
@@ -40,6 +40,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_PART_ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A span of one clip, encoded by one worker."""
+
+    role: Role
+    span: Span
 
 
 @dataclass(frozen=True)
@@ -59,63 +67,69 @@ class PartOrder:
 class InParts:
     """A long job's encoding and checking, spread over all workers."""
 
-    def __init__(self, execution: Execution, scene: Scene, plan: Plan) -> None:
+    def __init__(
+        self, execution: Execution, clips: Sequence[Clip], prepared: Mapping[Role, Prepared]
+    ) -> None:
         self._execution = execution
-        self._scene = scene
-        self._plan = plan
+        self._clips = {clip.role: clip for clip in clips}
+        self._prepared = prepared
 
-    def encode(self, spans: Sequence[Span]) -> Encoded:
-        """The spans by whoever is free; meanwhile the sound here."""
-        orders = [self._order("encode", number, span) for number, span in enumerate(spans)]
+    def encode(self, pieces: Sequence[Piece]) -> Encoded:
+        """The pieces by whoever is free; meanwhile the sound here."""
+        orders = [
+            self._order("encode", number, self._clips[one.role], one.span)
+            for number, one in enumerate(pieces)
+        ]
         results = self._begin(orders)
-        sound = self._execution.step("sound", Sound, lambda: produce.encode_sound(self._scene, self._plan))
-        watch = produce.watch_frames(self._plan, self._execution.show)
+        clips = list(self._clips.values())
+        sound = self._execution.step("sound", Sound, lambda: produce.encode_sound(clips, self._prepared))
+        watch = produce.watch_frames(self._main.plan, self._execution.show)
         made = [self._execution.open(text, Pictures) for text in self._wait(results, watch)]
         return produce.join_parts(made, sound)
 
+    @property
+    def _main(self) -> Clip:
+        return self._clips[Role.MAIN]
+
     def check(self, renditions: Sequence[ProducedRendition], complaints: int) -> Checked:
-        """Every rendition decoded, sampled spans compared."""
+        """Every rendition decoded, sampled spans compared; what takes longest is begun first."""
         files = {one.profile: one.path for one in renditions}
-        whole = Span(0, self._plan.frames)
+        whole = Span(0, self._main.plan.frames)
         decodes = [
             self._order(
-                "check", number, whole, {one.profile: one.path}, measure=number == len(renditions) - 1
+                "check", number, self._main, whole, {one.profile: one.path}, measure=one is renditions[-1]
             )
-            for number, one in enumerate(renditions)
+            for number, one in reversed(list(enumerate(renditions)))
         ]
+        spans = [(clip, span) for clip in self._clips.values() for span in produce.compared_spans(clip)]
         compares = [
-            self._order("compare", number, span, files)
-            for number, span in enumerate(sampled_spans(self._plan.frames))
+            self._order("compare", number, clip, span, files) for number, (clip, span) in enumerate(spans)
         ]
-        texts = self._wait(self._begin([*compares, *decodes]), no_frames)
-        worst: dict[str, float] = {}
-        for text in texts[: len(compares)]:
-            for profile, value in self._compared(text, complaints).items():
-                worst[profile] = min(worst.get(profile, value), value)
-        loudness = [self._execution.open(text, Measured).loudness for text in texts[len(compares) :]]
-        return Checked(
-            tuple(replace(one, xpsnr_db=round(worst[one.profile], 2)) for one in renditions), loudness[-1]
-        )
+        texts = self._wait(self._begin([*decodes, *compares]), no_frames)
+        loudness = [self._execution.open(text, Measured).loudness for text in texts[: len(decodes)]]
+        values = [self._compared(text, complaints) for text in texts[len(decodes) :]]
+        return Checked(produce.with_worst(renditions, values), loudness[0])
 
     def _compared(self, text: str, complaints: int) -> dict[str, float]:
         try:
             return self._execution.open(text, dict[str, float])
         except PartFailed as error:
             if complaints:
-                raise MediaRefused(Reason.DAMAGED, self._scene.probe.name) from error
+                raise MediaRefused(Reason.DAMAGED, self._main.scene.probe.name) from error
             raise
 
     def _order(
         self,
         kind: str,
         number: int,
+        clip: Clip,
         span: Span,
         files: dict[str, Path] | None = None,
         *,
         measure: bool = False,
     ) -> PartOrder:
-        path = self._execution.turn.path
-        return PartOrder(kind, number, path, self._scene.probe, self._plan, span, files or {}, measure)
+        path = self._execution.source(clip.role).path
+        return PartOrder(kind, number, path, clip.scene.probe, clip.plan, span, files or {}, measure)
 
     def _begin(self, orders: Sequence[PartOrder]) -> dict[str, Result]:
         execution = self._execution
@@ -132,7 +146,7 @@ class InParts:
             if execution.is_cancelled():
                 raise Cancelled
             with contextlib.suppress(DBAPIError), execution.bench.database.read() as session:
-                parts = work.parts_of(session, execution.turn.job_id, execution.turn.round)
+                parts = partrows.parts_of(session, execution.turn.job_id, execution.turn.round)
                 on_frames(parts.frames_done, parts.fps)
                 if parts.ended.issuperset(results):
                     return [result() for result in results.values()]
@@ -149,11 +163,11 @@ class Measured:
 def run_part(bench: Bench, job_id: str, round_: int, name: str, order: str, executor_id: str) -> str:
     """Do a part of a job. Returns what is kept of it, also when it was refused or failed."""
 
-    def begin() -> work.PartTurn | None:
+    def begin() -> partrows.PartTurn | None:
         with bench.database.write() as session:
-            return work.begin_part(session, job_id, round_, name, executor_id)
+            return partrows.begin_part(session, job_id, round_, name, executor_id)
 
-    turn = patiently(begin)
+    turn, started = patiently(begin), time.monotonic()
     if turn is None:
         return keep(Kept(failed="over"))
     if turn.attempt > MAX_PART_ATTEMPTS:
@@ -161,21 +175,23 @@ def run_part(bench: Bench, job_id: str, round_: int, name: str, order: str, exec
     else:
         kept = _do_part(bench, turn, order)
 
+    seconds = round(time.monotonic() - started, 1)
+
     def note_end() -> None:
         with bench.database.write() as session:
-            work.record_part(session, turn, ended=True)
+            partrows.record_part(session, turn, ended=True, seconds=seconds)
 
     patiently(note_end)
     return keep(kept)
 
 
-def _do_part(bench: Bench, turn: work.PartTurn, text: str) -> Kept:
+def _do_part(bench: Bench, turn: partrows.PartTurn, text: str) -> Kept:
     job_folder = bench.folder(turn.job_id)
     folder = job_folder / f"{turn.name}-{turn.round}-{turn.attempt}"
     try:
         order = unpack(text, PartOrder, job_folder)
         folder.mkdir(parents=True, exist_ok=True)
-        isolate(bench.data / order.source, folder)
+        isolate(bench.source(order.source), folder)
         return Kept(value=pack(_part(bench, turn, order, folder), job_folder))
     except MediaRefused as refusal:
         return Kept(refused=refusal.reason_code, detail=refusal.detail)
@@ -184,14 +200,14 @@ def _do_part(bench: Bench, turn: work.PartTurn, text: str) -> Kept:
         return Kept(failed=f"{turn.name}: {error}"[:1000])
 
 
-def _part(bench: Bench, turn: work.PartTurn, order: PartOrder, folder: Path) -> object:
+def _part(bench: Bench, turn: partrows.PartTurn, order: PartOrder, folder: Path) -> object:
     shown_at = 0.0
 
     def is_cancelled() -> bool:
         bench.is_stopping()
         try:
             with bench.database.read() as session:
-                return not work.holds_part(session, turn)
+                return not partrows.holds_part(session, turn)
         except DBAPIError:
             return False
 
@@ -201,11 +217,12 @@ def _part(bench: Bench, turn: work.PartTurn, order: PartOrder, folder: Path) -> 
             return
         shown_at = time.monotonic()
         with contextlib.suppress(DBAPIError), bench.database.write() as session:
-            work.record_part(session, turn, frames_done=frames, fps=fps)
+            partrows.record_part(session, turn, frames_done=frames, fps=fps)
 
     scene = Scene(folder, order.probe, is_cancelled)
     if order.kind == "encode":
-        return encode_pictures(scene, order.plan, order.span, part=order.number, on_frames=on_frames)
+        clip = Clip(Role.MAIN, scene, order.plan)
+        return produce.encode_clip(clip, order.span, part=order.number, on_frames=on_frames, into=folder)
     files = {profile: bring(path, folder) for profile, path in order.files.items()}
     if order.kind == "compare":
         return compare_span(scene, order.plan, files, order.span)

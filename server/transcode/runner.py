@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import selectors
+import shlex
 import signal
 import subprocess
 import sys
@@ -25,6 +26,8 @@ POLL_S = 0.25
 GIB = 1024**3
 _JAIL = Path(__file__).with_name("jail.py")
 _LOG_BYTES_KEPT = 64 * 1024
+JOURNAL = "tools.log"
+JOURNAL_COMPLAINTS = 2_000
 _OUTPUT_BYTES_KEPT = 16 * 1024 * 1024
 _LIBRARY_PLACES = ("/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/opt")
 """Where a dynamically linked ffmpeg finds its libraries; nothing of ours lies there."""
@@ -142,6 +145,7 @@ def run(
     group is gone.
     """
     started = time.monotonic()
+    told = "…"
     process = subprocess.Popen(
         _confined(argv, limits, reads, writes),
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -151,10 +155,15 @@ def run(
     try:
         _drain(process, out, err, started + limits.deadline_s, is_cancelled)
         returncode = process.wait(timeout=5)
+        told = f"exit {returncode}"
     except subprocess.TimeoutExpired as error:
         raise ToolTimedOut from error
+    except ToolTimedOut:
+        told = f"killed after {limits.deadline_s:.0f} s"
+        raise
     finally:
         kill_group(process)
+        _write_journal(cwd, argv, f"{told}, {time.monotonic() - started:.1f} s", err.text())
         process.wait()
         for pipe in (process.stdout, process.stderr):
             if pipe:
@@ -162,6 +171,14 @@ def run(
     if returncode != 0:
         raise ToolFailed(argv, returncode, err.text())
     return Finished(out.text(), err.text(), time.monotonic() - started)
+
+
+def _write_journal(folder: Path, argv: Sequence[str], told: str, complaints: str) -> None:
+    """Add a run to the folder's journal, which a technician reads: the command, how it ended, what it complained of."""
+    command = shlex.join([argv[0].rsplit("/", 1)[-1], *argv[1:]])
+    text = f"$ {command}\n{complaints[-JOURNAL_COMPLAINTS:].strip()}\n[{told}]\n"
+    with contextlib.suppress(OSError), (folder / JOURNAL).open("a") as journal:
+        journal.write(text)
 
 
 def _drain(

@@ -16,8 +16,8 @@ from server.errors import Conflict, NotFound
 from server.i18n import N_
 from server.identity.rules import Action, Caller
 from server.transcode.models import TranscodeJob
+from server.transcode.queueing import PRIORITY_URGENT, job_row, move, restart
 from server.transcode.states import ACTIVE, JobState
-from server.transcode.work import PRIORITY_URGENT, job_row, move, restart
 
 PROVINCE = "13"
 

@@ -10,12 +10,22 @@
       │  └───────┴─────► cancelled  somebody said so ───────────────────────┤
       └──────────────────────────────── retry ◄─────────────────────────────┘
 
+    An uploaded file's job has two phases, each queued for itself: ``review`` (look at the file, make the copy for the
+    review desk) and ``ladder``. A cut of it has the second only. done ─► queued: encoded anew by a newer profile.
+
 A running job whose worker died stays running: the next worker begins its next attempt.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
+
+
+class Phase(StrEnum):
+    """What a job is waiting for or doing."""
+
+    REVIEW = "review"
+    LADDER = "ladder"
 
 
 class JobState(StrEnum):
@@ -39,7 +49,7 @@ MOVES: dict[JobState, frozenset[JobState]] = {
             JobState.CANCELLED,
         }
     ),
-    JobState.DONE: frozenset(),
+    JobState.DONE: frozenset({JobState.QUEUED}),
     JobState.REFUSED: frozenset(),
     JobState.FAILED: frozenset({JobState.QUEUED}),
     JobState.CANCELLED: frozenset({JobState.QUEUED}),

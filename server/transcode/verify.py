@@ -49,7 +49,7 @@ def check_decodes(scene: Scene, plan: Plan, file: Path, *, measure: bool = False
     if measure:
         sound = sound.filter("ebur128", peak="true", framelog="quiet")
     null = output([source["v:0"], sound], "-", {"f": "null", "xerror": None, "fps_mode": "passthrough"})
-    limits = limits_for(plan.frames / FRAME_RATE, slowest=5)
+    limits = limits_for(plan.total / FRAME_RATE, slowest=5)
     try:
         done, frames = run_graph(
             scene, [null], limits, log_level="info" if measure else "error", of_source=False
@@ -58,13 +58,14 @@ def check_decodes(scene: Scene, plan: Plan, file: Path, *, measure: bool = False
         raise OutputBroken(f"{file.name} does not decode: {error.log[-300:]}") from error
     if not measure and done.log.strip():
         raise OutputBroken(f"{file.name} does not decode cleanly: {done.log[-300:]}")
-    if frames != plan.frames:
-        raise OutputBroken(f"{file.name} has {frames} frames, not {plan.frames}")
-    _check_duration(scene, plan, file)
+    if frames != plan.total:
+        raise OutputBroken(f"{file.name} has {frames} frames, not {plan.total}")
+    check_duration(scene, plan, file)
     return read_summary(done.log) if measure else None
 
 
-def _check_duration(scene: Scene, plan: Plan, file: Path) -> None:
+def check_duration(scene: Scene, plan: Plan, file: Path) -> None:
+    """Raises OutputBroken when a player would show another length."""
     argv = [
         str(find_binaries().ffprobe),
         "-v",
@@ -77,8 +78,8 @@ def _check_duration(scene: Scene, plan: Plan, file: Path) -> None:
     ]
     done = run(argv, limits=Limits(deadline_s=30, cpu_s=30), cwd=scene.folder, reads=[scene.folder])
     seconds = float(json.loads(done.stdout)["format"]["duration"])
-    if abs(seconds - plan.frames / FRAME_RATE) > DURATION_SLACK_S:
-        raise OutputBroken(f"{file.name} lasts {seconds} s, not {plan.frames / FRAME_RATE} s")
+    if abs(seconds - plan.total / FRAME_RATE) > DURATION_SLACK_S:
+        raise OutputBroken(f"{file.name} lasts {seconds} s, not {plan.total / FRAME_RATE} s")
 
 
 def sampled_spans(frames: int) -> list[Span]:
@@ -90,18 +91,6 @@ def sampled_spans(frames: int) -> list[Span]:
     return [
         Span(first, first + length) for first in (round(step * number) for number in range(SAMPLED_SPANS))
     ]
-
-
-def compare_with_source(scene: Scene, plan: Plan, files: Mapping[str, Path]) -> dict[str, float]:
-    """Luma XPSNR of each profile's file on sampled spans, the worst span counting.
-
-    Raises OutputBroken when a rendition does not show the source's pictures.
-    """
-    worst: dict[str, float] = {}
-    for span in sampled_spans(plan.frames):
-        for profile, value in compare_span(scene, plan, files, span).items():
-            worst[profile] = min(worst.get(profile, value), value)
-    return worst
 
 
 def compare_span(scene: Scene, plan: Plan, files: Mapping[str, Path], span: Span) -> dict[str, float]:
@@ -130,8 +119,8 @@ def source_is_steady(scene: Scene, plan: Plan) -> bool:
     for number in (1, 2):
         hashes = scene.folder / f"steady-{number}.md5"
         pictures = hostile_input()[str(video.index)]
-        limits = limits_for(plan.frames / FRAME_RATE, slowest=10)
-        options = {"f": "md5", "t": f"{plan.frames / FRAME_RATE:.3f}", "fps_mode": "passthrough"}
+        limits = limits_for(plan.source_frames / FRAME_RATE, slowest=10)
+        options = {"f": "md5", "t": f"{plan.source_frames / FRAME_RATE:.3f}", "fps_mode": "passthrough"}
         run_graph(scene, [output([pictures], hashes.name, options)], limits)
         seen.append(hashes.read_text())
     return seen[0] == seen[1]
@@ -148,13 +137,14 @@ def _measure(
     for rendition, branch in zip(plan.renditions, branches, strict=False):
         profile = rendition.profile.name
         logs[profile] = scene.folder / f"xpsnr-{profile}.log"
-        skipped = max(span.first - FRAME_RATE, 0)
+        first = plan.offset + span.first
+        skipped = max(first - FRAME_RATE, 0)
         made = own_input(files[profile].name, ss=f"{skipped / FRAME_RATE:.3f}")["v:0"]
-        made = made.filter("trim", start_frame=span.first - skipped, end_frame=span.last - skipped)
+        made = made.filter("trim", start_frame=first - skipped, end_frame=first - skipped + span.frames)
         made = made.filter("setpts", "PTS-STARTPTS")
         compared = join([made, sized(branch, plan, rendition)], "xpsnr", stats_file=logs[profile].name)
         outputs.append(output([compared], "-", {"f": "null", "frames:v": span.frames}))
-    run_graph(scene, outputs, limits_for(span.last / FRAME_RATE, slowest=10), of_source=False)
+    run_graph(scene, outputs, limits_for(plan.source_frames / FRAME_RATE, slowest=10), of_source=False)
     return {profile: read_xpsnr(path.read_text(), span.frames) for profile, path in logs.items()}
 
 

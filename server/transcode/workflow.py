@@ -11,18 +11,20 @@ import contextlib
 import logging
 import shutil
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from sqlalchemy.exc import DBAPIError
 
 from protocol.pieces import PieceHasher
 from server import clock
+from server.catalog.recipe import SHORTEST_MS
 from server.storage import Store, media_key, pieces_key
-from server.transcode import produce, work
+from server.transcode import executors, produce, reviewcopy, work
+from server.transcode.assemble import step_assemble
 from server.transcode.codec import pack, unpack
 from server.transcode.durable import (
     PROGRESS_EVERY_S,
@@ -31,26 +33,39 @@ from server.transcode.durable import (
     Kept,
     PartFailed,
     T,
-    bring,
     patiently,
 )
-from server.transcode.encode import Scene, can_seek
-from server.transcode.errors import Cancelled, MediaRefused, OutputBroken, Reason, ToolFailed
-from server.transcode.ladder import Plan, Span, split
+from server.transcode.encode import Clip, Scene, can_seek
+from server.transcode.errors import Cancelled, MediaRefused, OutputBroken, Reason, ToolFailed, ToolTimedOut
+from server.transcode.files import bring
+from server.transcode.ladder import Plan, Role, split
 from server.transcode.media import MediaProbe
-from server.transcode.parts import InParts
+from server.transcode.parts import InParts, Piece
 from server.transcode.probe import isolate
-from server.transcode.produce import (
+from server.transcode.results import (
     Assembled,
     Checked,
     Encoded,
+    Prepared,
     ProducedFile,
     ProducedRendition,
     Progress,
 )
-from server.transcode.work import Turn
+from server.transcode.reviewcopy import ReviewCopy
+from server.transcode.runner import JOURNAL
+from server.transcode.states import Phase
+from server.transcode.work import Source, Turn
 
 log = logging.getLogger(__name__)
+
+M = TypeVar("M", ProducedRendition, ProducedFile)
+
+
+@dataclass(frozen=True)
+class MaybeCopy:
+    """The review copy, or none where it could not be made."""
+
+    copy: ReviewCopy | None
 
 
 class Execution:
@@ -65,47 +80,126 @@ class Execution:
         self._shown_at = 0.0
 
     def run(self) -> None:
-        """All steps, then the hand-over. Raises MediaRefused, Cancelled, WorkLost, or whatever failed."""
+        """This phase's steps, then the hand-over. Raises MediaRefused, Cancelled, WorkLost, or whatever failed."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        source = self.bench.data / self.turn.path
-        probe = self.step("inspect", MediaProbe, lambda: self._inspect(source))
-        scene = Scene(self.folder, probe, self.is_cancelled)
-        isolate(source, self.folder)
-        plan = self.step("plan", Plan, lambda: produce.step_plan(scene, self.bench.profiles))
-        spans = self.step("split", tuple[Span, ...], lambda: self._spans(probe, plan))
-        in_parts = InParts(self, scene, plan) if len(spans) > 1 else None
-        if in_parts:
-            encoded = in_parts.encode(spans)
+        if self.turn.phase is Phase.REVIEW:
+            self._review()
         else:
-            encoded = self.step("encode", Encoded, lambda: produce.step_encode(scene, plan, self.show))
+            self._ladder()
+
+    # --- the review copy ---
+    def _review(self) -> None:
+        prepared = self.step("inspect", Prepared, lambda: self._inspect(Role.MAIN))
+        scene = self._scene(Role.MAIN, prepared.probe)
+        made = self.step("review", MaybeCopy, lambda: self._make_copy(scene, prepared))
+        copy = None
+        if made.copy is not None:
+            heard = made.copy.loudness
+            prepared = replace(prepared, heard=True, loudness=heard)
+            (rendition,) = self._bring_files((made.copy.rendition,))
+            (playlist,) = self._bring_files((made.copy.playlist,))
+            self.step("store", bool, lambda: self._put_all([rendition, playlist]))
+            copy = (work.as_new_rendition(rendition), work.as_new_file(playlist))
+        kept, duration_ms, now = pack(prepared, self.job_folder), prepared.probe.duration_ms, clock.now()
+
+        def write() -> bool:
+            with self.bench.database.write() as session:
+                return work.finish_review(
+                    session, self.turn, copy, prepared=kept, duration_ms=duration_ms, now=now
+                )
+
+        if not patiently(write):
+            raise Cancelled
+
+    def _make_copy(self, scene: Scene, prepared: Prepared) -> MaybeCopy:
+        """The copy; without one where we are at fault: the ladder does not wait for it."""
+        try:
+            return MaybeCopy(reviewcopy.make(scene, prepared, self.show))
+        except (OutputBroken, ToolFailed, ToolTimedOut) as error:
+            log.warning("job %s: no review copy: %s", self.turn.job_id, error)
+            return MaybeCopy(None)
+
+    # --- the ladder ---
+    def _ladder(self) -> None:
+        prepared = {role: self._prepared(role) for role in self._roles()}
+        plans = self.step("plan", dict[Role, Plan], lambda: self._plans(prepared))
+        clips = [Clip(role, self._scene(role, prepared[role].probe), one) for role, one in plans.items()]
+        main = produce.main_clip(clips)
+        pieces = self.step("split", tuple[Piece, ...], lambda: self._pieces(clips))
+        in_parts = InParts(self, clips, prepared) if len(pieces) > len(clips) else None
+        if in_parts:
+            encoded = in_parts.encode(pieces)
+        else:
+            encoded = self.step("encode", Encoded, lambda: produce.step_encode(clips, prepared, self.show))
         encoded = self._bring_encoded(encoded)
-        assembled = self.step("assemble", Assembled, lambda: produce.step_assemble(scene, plan, encoded))
-        assembled = self._bring_assembled(assembled)
+        assembled = self.step("assemble", Assembled, lambda: step_assemble(main, encoded))
+        assembled = Assembled(self._bring_files(assembled.renditions), self._bring_files(assembled.files))
         if in_parts:
             checked = in_parts.check(assembled.renditions, encoded.complaints)
         else:
             checked = self.step(
                 "check",
                 Checked,
-                lambda: produce.step_check(scene, plan, assembled.renditions, complaints=encoded.complaints),
+                lambda: produce.step_check(clips, assembled.renditions, complaints=encoded.complaints),
             )
-        self.step("store", bool, lambda: self._put_all(assembled))
-        self._hand_over(probe, plan, encoded, assembled, checked)
+        self.step("store", bool, lambda: self._put_all([*assembled.renditions, *assembled.files]))
+        self._hand_over(main, encoded, assembled, checked)
 
-    def _inspect(self, source: Path) -> MediaProbe:
+    def _roles(self) -> list[Role]:
+        """The clips of the programme. Raises MediaRefused when an intro or outro is not there (any more)."""
+        recipe = self.turn.recipe
+        for role, sha256 in ((Role.INTRO, recipe.intro), (Role.OUTRO, recipe.outro)):
+            if sha256 and role not in self.turn.around:
+                raise MediaRefused(Reason.RECIPE, self.turn.filename, f"{role.value} {sha256[:12]}")
+        return [role for role in Role if role is Role.MAIN or role in self.turn.around]
+
+    def source(self, role: Role) -> Source:
+        """The source file of a clip."""
+        turn = self.turn
+        return turn.around.get(role) or Source(turn.path, turn.filename, turn.prepared)
+
+    def _place(self, role: Role) -> Path:
+        return self.folder if role is Role.MAIN else self.folder / role.value
+
+    def _prepared(self, role: Role) -> Prepared:
+        """What is known of a source; found out where nobody did before."""
+        if known := self.source(role).prepared:
+            with contextlib.suppress(msgspec.ValidationError):  # an older version's
+                return unpack(known, Prepared, self.job_folder)
+        name = "inspect" if role is Role.MAIN else f"inspect-{role.value}"
+        return self.step(name, Prepared, lambda: self._inspect(role))
+
+    def _inspect(self, role: Role) -> Prepared:
+        source = self.source(role)
         return produce.step_inspect(
-            source, self.folder, name=self.turn.filename, is_cancelled=self.is_cancelled
+            self.bench.source(source.path),
+            self._place(role),
+            name=source.filename,
+            is_cancelled=self.is_cancelled,
         )
 
-    def _spans(self, probe: MediaProbe, plan: Plan) -> tuple[Span, ...]:
-        if probe.video is None or not can_seek(probe):
-            return split(plan.frames, workers=1)
+    def _scene(self, role: Role, probe: MediaProbe) -> Scene:
+        isolate(self.bench.source(self.source(role).path), self._place(role))
+        return Scene(self._place(role), probe, self.is_cancelled)
 
+    def _plans(self, prepared: Mapping[Role, Prepared]) -> dict[Role, Plan]:
+        recipe, duration_ms = self.turn.recipe, prepared[Role.MAIN].probe.duration_ms
+        kept = tuple(recipe.kept(duration_ms))
+        if not kept or sum(end - begin for begin, end in kept) < SHORTEST_MS:
+            raise MediaRefused(Reason.RECIPE, self.turn.filename)
+        return produce.step_plan(prepared, () if self.turn.is_whole else kept, self.bench.profiles)
+
+    def _pieces(self, clips: Sequence[Clip]) -> tuple[Piece, ...]:
         def count() -> int:
             with self.bench.database.read() as session:
-                return work.count_alive(session)
+                return executors.count_alive(session)
 
-        return split(plan.frames, workers=patiently(count))
+        workers = patiently(count)
+        found = []
+        for clip in clips:
+            splits = clip.role is Role.MAIN and clip.plan.has_picture and can_seek(clip.scene.probe)
+            found += [Piece(clip.role, span) for span in split(clip.plan.frames, workers if splits else 1)]
+        return tuple(found)
 
     # --- steps ---
     def step(self, name: str, kind: type[T], action: Callable[[], T]) -> T:
@@ -135,16 +229,31 @@ class Execution:
     @staticmethod
     def _starts_at(name: str) -> float:
         names = [*produce.STEPS, "store"]
+        if name == "review":
+            return produce.ENDS_AT_PERCENT["plan"]
         if name not in names:  # split, sound: between plan and encode
             name = "encode"
         return produce.ENDS_AT_PERCENT[names[names.index(name) - 1]] if name != names[0] else 0.0
 
     def _note(self, name: str, started: Any, kept: Kept) -> None:
+        tools = self._read_journals()
+
         def write() -> None:
             with self.bench.database.write() as session:
-                work.record_step(session, self.turn, name, started, note=kept.refused, now=clock.now())
+                work.record_step(
+                    session, self.turn, name, started, note=kept.refused, tools=tools, now=clock.now()
+                )
 
         patiently(write)
+
+    def _read_journals(self) -> str:
+        """What tools have said since the last step ended; the journals begin anew."""
+        texts = []
+        for journal in sorted(self.folder.rglob(JOURNAL)):
+            with contextlib.suppress(OSError):
+                texts.append(journal.read_text("utf-8", "replace"))
+                journal.unlink()
+        return "".join(texts)
 
     def _bring_encoded(self, encoded: Encoded) -> Encoded:
         return replace(
@@ -156,36 +265,32 @@ class Execution:
             subtitles={language: self._bring(path) for language, path in encoded.subtitles.items()},
         )
 
-    def _bring_assembled(self, assembled: Assembled) -> Assembled:
-        def here(items: Iterable[Any]) -> tuple[Any, ...]:
-            return tuple(
-                replace(one, path=self._bring(one.path), layer_path=self._bring(one.layer_path))
-                for one in items
-            )
-
-        return Assembled(here(assembled.renditions), here(assembled.files))
+    def _bring_files(self, made: tuple[M, ...]) -> tuple[M, ...]:
+        """Finished files of this or an earlier execution, in this one's folder."""
+        return tuple(
+            replace(one, path=self._bring(one.path), layer_path=self._bring(one.layer_path)) for one in made
+        )
 
     def _bring(self, path: Path) -> Path:
         return bring(path, self.folder)
 
     # --- store and hand over ---
-    def _put_all(self, assembled: Assembled) -> bool:
-        everything: list[ProducedRendition | ProducedFile] = [*assembled.renditions, *assembled.files]
-        for one in everything:
+    def _put_all(self, made: Iterable[ProducedRendition | ProducedFile]) -> bool:
+        for one in made:
             if self.is_cancelled():
                 raise Cancelled
             store_verified(self.bench.store, one.path, one.sha256, one.length, one.pieces_root)
         return True
 
-    def _hand_over(
-        self, probe: MediaProbe, plan: Plan, encoded: Encoded, assembled: Assembled, checked: Checked
-    ) -> None:
+    def _hand_over(self, main: Clip, encoded: Encoded, assembled: Assembled, checked: Checked) -> None:
+        plan = main.plan
         facts = {
-            "source": msgspec.json.decode(pack(probe, self.job_folder)),
+            "source": msgspec.json.decode(pack(main.scene.probe, self.job_folder)),
             "loudness": msgspec.to_builtins(encoded.loudness),
             "loudness_after": msgspec.to_builtins(checked.loudness),
             "xpsnr_db": {one.profile: one.xpsnr_db for one in checked.renditions},
             "deinterlaced": plan.deinterlace,
+            "hdr": plan.hdr,
             "complaints": encoded.complaints,
             "sprite": msgspec.to_builtins(plan.sprite),
         }
