@@ -26,7 +26,7 @@ from server.catalog.models import Asset
 from server.config import Config
 from server.db import Database, new_id
 from server.migrate import upgrade
-from server.transcode import service, work
+from server.transcode import executors, service
 from server.transcode.ffmpeg import find_binaries
 from server.transcode.profiles import AUDIO_RATE, DEFAULT_PROFILES, FRAME_RATE, GOP_FRAMES, Profile
 from server.transcode.service import JobView
@@ -159,7 +159,7 @@ class Platform:
 
     def _alive(self) -> int:
         with self.database.read() as session:
-            return work.count_alive(session)
+            return executors.count_alive(session)
 
     def upload(self, source: Path) -> str:
         target = self.config.uploads / new_id()

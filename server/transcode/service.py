@@ -15,9 +15,10 @@ from server.catalog.models import EMPTY_RECIPE_SHA256, Asset, Rendition
 from server.errors import Conflict, NotFound
 from server.i18n import N_
 from server.identity.rules import Action, Caller
-from server.transcode.models import TranscodeJob
-from server.transcode.queueing import PRIORITY_URGENT, job_row, move, restart
-from server.transcode.states import ACTIVE, JobState
+from server.transcode import queueing
+from server.transcode.models import TranscodeJob, TranscodePart
+from server.transcode.queueing import Priority, job_row, level_of, move, restart
+from server.transcode.states import ACTIVE, JobState, Phase
 
 PROVINCE = "13"
 
@@ -34,6 +35,10 @@ class JobView:
     attempt: int
     max_attempts: int
     priority: int
+    phase: Phase
+    recipe_sha256: str
+    lane: str
+    round: int
     step: str | None
     percent: float
     fps: float | None
@@ -51,6 +56,15 @@ class JobView:
     @property
     def is_active(self) -> bool:
         return self.state in ACTIVE
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether it encodes a cut by a recipe, not the whole source."""
+        return self.recipe_sha256 != EMPTY_RECIPE_SHA256
+
+    @property
+    def level(self) -> Priority:
+        return level_of(self.priority)
 
 
 # --- for people -------------------------------------------------------------------------------------------------------
@@ -132,9 +146,10 @@ def cancel(session: Session, caller: Caller, job_id: str, *, now: datetime) -> J
     job = _visible(session, caller, job_id)
     if not move(session, job_id, JobState.CANCELLED, finished_at=now, eta_s=None, fps=None):
         raise Conflict(N_("任务已经结束"))
-    catalog.record_failed(
-        session, job.asset_id, "cancelled", "转码已取消。", "The transcoding was cancelled."
-    )
+    if job.recipe_sha256 == EMPTY_RECIPE_SHA256:
+        catalog.record_failed(
+            session, job.asset_id, "cancelled", "转码已取消。", "The transcoding was cancelled."
+        )
     return _view(job_row(session, job_id))
 
 
@@ -144,22 +159,63 @@ def retry(session: Session, caller: Caller, job_id: str) -> JobView:
     job = _visible(session, caller, job_id)
     if not restart(session, job):
         raise Conflict(N_("只能重试失败或已取消的任务"))
-    catalog.retry_failed(session, job.asset_id)
-    catalog.claim(session, job.asset_id)
+    if job.recipe_sha256 == EMPTY_RECIPE_SHA256 and catalog.retry_failed(session, job.asset_id):
+        catalog.claim(session, job.asset_id)
+    return _view(job_row(session, job_id))
+
+
+def set_priority(session: Session, caller: Caller, job_id: str, level: Priority) -> JobView:
+    """Give a waiting job another place. Raises NotFound; Conflict when it no longer waits."""
+    caller.require(Action.JOBS_MANAGE)
+    job = _visible(session, caller, job_id)
+    if not queueing.set_priority(session, job, level):
+        raise Conflict(N_("任务已经开始或结束"))
     return _view(job_row(session, job_id))
 
 
 def make_urgent(session: Session, caller: Caller, job_id: str) -> JobView:
     """Put a waiting job before all others. Raises NotFound; Conflict when it no longer waits."""
-    caller.require(Action.JOBS_MANAGE)
-    job = _visible(session, caller, job_id)
-    if job.state != JobState.QUEUED:
-        raise Conflict(N_("任务已经开始或结束"))
-    job.priority, job.workflow_id, job.round = PRIORITY_URGENT, None, job.round + 1
-    session.flush()
-    return _view(job_row(session, job_id))
+    return set_priority(session, caller, job_id, Priority.URGENT)
+
+
+def outdated(session: Session, caller: Caller) -> list[JobView]:
+    """Jobs whose renditions an older version of a profile made."""
+    caller.require(Action.JOBS_MANAGE, PROVINCE)
+    return [_view(row) for row in queueing.outdated_jobs(session)]
+
+
+def encode_outdated_anew(session: Session, caller: Caller) -> list[JobView]:
+    """Let all of them be encoded again, after everything else; each takes the old one's place in one transaction."""
+    caller.require(Action.JOBS_MANAGE, PROVINCE)
+    rows = queueing.outdated_jobs(session)
+    return [_view(job_row(session, row.id)) for row in rows if queueing.encode_anew(session, row)]
+
+
+@dataclass(frozen=True)
+class PartView:
+    """A piece of a job that runs on some worker."""
+
+    name: str
+    attempt: int
+    ended: bool
+    frames_done: int
+    fps: float
+    seconds: float
+    executor_id: str | None
+
+
+def parts_of_job(session: Session, job: JobView) -> list[PartView]:
+    """The pieces of a job's present round, in order."""
+    rows = session.scalars(
+        select(TranscodePart)
+        .where(TranscodePart.job_id == job.id, TranscodePart.round == job.round)
+        .order_by(TranscodePart.name)
+    )
+    names = list(PartView.__dataclass_fields__)
+    return [PartView(**{name: getattr(row, name) for name in names}) for row in rows]
 
 
 def _view(row: TranscodeJob) -> JobView:
-    names = {field for field in JobView.__dataclass_fields__ if field != "state"}
-    return JobView(state=JobState(row.state), **{name: getattr(row, name) for name in names})
+    names = set(JobView.__dataclass_fields__) - {"state", "phase"}
+    values = {name: getattr(row, name) for name in names}
+    return JobView(state=JobState(row.state), phase=Phase(row.phase), **values)

@@ -11,7 +11,7 @@
       └──────────────────────────────── retry ◄─────────────────────────────┘
 
     An uploaded file's job has two phases, each queued for itself: ``review`` (look at the file, make the copy for the
-    review desk) and ``ladder``. A cut of it has the second only. done ─► queued: encoded anew by a newer profile.
+    review desk) and ``ladder``. A cut of it has the second only. done ─► queued: encoded anew by a newer profile; queued ─► queued: another place.
 
 A running job whose worker died stays running: the next worker begins its next attempt.
 """
@@ -38,7 +38,7 @@ class JobState(StrEnum):
 
 
 MOVES: dict[JobState, frozenset[JobState]] = {
-    JobState.QUEUED: frozenset({JobState.RUNNING, JobState.FAILED, JobState.CANCELLED}),
+    JobState.QUEUED: frozenset({JobState.QUEUED, JobState.RUNNING, JobState.FAILED, JobState.CANCELLED}),
     JobState.RUNNING: frozenset(
         {
             JobState.QUEUED,

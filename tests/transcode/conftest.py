@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from server.transcode.produce import Produced, produce
+from server.transcode.produce import produce
+from server.transcode.results import Produced
 from tests.transcode.clips import ffmpeg
 
 MEDIA = Path(__file__).resolve().parent.parent / "media"

@@ -11,7 +11,7 @@ from server.app import create_app
 from server.catalog.models import Asset
 from server.db import Database, new_id
 from server.identity.rules import Role
-from server.transcode import work
+from server.transcode import queueing
 from tests.stations.office import NOW, add_person, add_regions, make_config
 
 
@@ -34,7 +34,7 @@ def job_id(app: Flask, database: Database) -> str:
         )
         session.add(asset)
         session.flush()
-        (made,) = work.take_uploads(session, now=NOW)
+        (made,) = queueing.take_uploads(session, now=NOW)
     return made
 
 

@@ -11,8 +11,9 @@ import pytest
 from server.transcode.encode import Scene, looks_interlaced
 from server.transcode.ffmpeg import find_binaries
 from server.transcode.probe import inspect
-from server.transcode.produce import Produced, produce
+from server.transcode.produce import produce
 from server.transcode.profiles import P360
+from server.transcode.results import Produced
 from tests.transcode.clips import ffmpeg
 
 Make = Callable[..., Path]
@@ -114,7 +115,7 @@ def test_a_font_inside_a_file_is_left_there(clip: Make, tmp_path: Path) -> None:
     ffmpeg("-i", tmp_path / "a.mp4", "-attach", tmp_path / "font.ttf", "-metadata:s:t",
            "mimetype=application/x-truetype-font", "-c", "copy", film)  # fmt: skip
     result = produce(film, tmp_path / "work", profiles=[P360])
-    assert {one.kind for one in result.files} == {"playlist", "poster", "sprite"}
+    assert {one.kind for one in result.files} == {"playlist", "poster", "sprite", "storyboard", "preview"}
 
 
 def test_a_programme_of_many_minutes_gets_its_whole_storyboard(clip: Make, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
-from server.transcode.produce import Produced
+from server.transcode.results import Produced
 
 PLAY = """async (source) => {
     const video = document.createElement('video');

@@ -9,9 +9,14 @@ from pathlib import Path
 import pytest
 
 from protocol.pieces import piece_layer, read_layer
+from server.transcode import reviewcopy
+from server.transcode.encode import Scene
 from server.transcode.errors import Cancelled, MediaRefused, Reason
-from server.transcode.produce import Produced, Progress, produce
+from server.transcode.probe import inspect
+from server.transcode.produce import produce, step_inspect
 from server.transcode.profiles import DEFAULT_PROFILES, P360
+from server.transcode.results import Produced, Progress
+from server.transcode.runner import never
 
 Make = Callable[..., Path]
 
@@ -23,7 +28,38 @@ def test_a_clip_becomes_the_whole_ladder_with_its_companions(made: Produced) -> 
     kinds = [one.kind for one in made.files]
     assert kinds.count("playlist") == 3
     assert kinds.count("poster") == 4
-    assert kinds.count("sprite") == 1
+    assert kinds.count("sprite") == kinds.count("storyboard") == kinds.count("preview") == 1
+
+
+def test_the_storyboard_names_a_tile_of_the_sheet_for_every_span_of_time(made: Produced) -> None:
+    by_kind = {one.kind: one for one in made.files}
+    cues = by_kind["storyboard"].path.read_text().split("\n\n")
+    assert cues[0] == "WEBVTT"
+    sheet = by_kind["sprite"].sha256
+    assert cues[1] == f"00:00:00.000 --> 00:00:01.000\n{sheet}#xywh=0,0,160,90"
+    assert cues[-1] == f"00:00:05.000 --> 00:00:05.320\n{sheet}#xywh=800,0,160,90\n"
+
+
+def test_the_preview_is_half_a_minute_from_behind_the_titles(media: Path, tmp_path: Path, clip: Make) -> None:
+    result = produce(clip("a.mp4", seconds=50, size="160x90"), tmp_path / "work", profiles=[P360])
+    preview = next(one.path for one in result.files if one.kind == "preview")
+    assert inspect(preview, tmp_path / "again").duration_ms == pytest.approx(30_000, abs=300)
+
+
+def test_the_review_copy_is_the_whole_source_and_tells_how_loud_it_is(
+    media: Path, tmp_path: Path, made: Produced
+) -> None:
+    prepared = step_inspect(media / "bigbuckbunny.mp4", tmp_path, name="片.mp4", is_cancelled=never)
+    seen: list[Progress] = []
+    copy = reviewcopy.make(Scene(tmp_path, prepared.probe), prepared, seen.append)
+    assert (copy.rendition.profile, copy.rendition.height, copy.rendition.duration_ms) == (
+        "review",
+        360,
+        5320,
+    )
+    assert copy.rendition.sha256 in copy.playlist.path.read_text()
+    assert copy.loudness == made.loudness
+    assert seen[-1].step == "review"
 
 
 def test_hashes_and_pieces_are_those_of_the_files(made: Produced) -> None:

@@ -11,10 +11,11 @@ from server.catalog.models import Asset, AssetState
 from server.db import Database, new_id
 from server.errors import Conflict, Forbidden, NotFound
 from server.identity.rules import Caller, Role
-from server.transcode import service, work
+from server.transcode import executors, partrows, queueing, service, work
 from server.transcode.errors import MediaRefused, Reason
 from server.transcode.models import Executor
-from server.transcode.produce import Progress
+from server.transcode.queueing import Priority
+from server.transcode.results import Progress
 from server.transcode.service import JobView
 from server.transcode.states import MOVES, ExecutorState, JobState, may_move, sources
 from server.transcode.work import Turn
@@ -49,14 +50,14 @@ def view(database: Database, asset: str) -> JobView:
 
 def begin(database: Database, asset: str, executor: str = "w1") -> Turn | None:
     with database.write() as session:
-        work.take_uploads(session, now=NOW)
+        queueing.take_uploads(session, now=NOW)
     job = view(database, asset)
     with database.write() as session:
-        for job_id, workflow_id, _, _ in work.waiting_jobs(session):
-            work.note_enqueued(session, job_id, workflow_id)
+        for job_id, workflow_id, _, _ in queueing.waiting_jobs(session):
+            queueing.note_enqueued(session, job_id, workflow_id)
     with database.write() as session:
         round_ = int(workflow_of(session, job.id).rpartition("-")[2])
-        return work.begin(session, job.id, work.name_workflow(job.id, round_), executor, now=NOW)
+        return work.begin(session, job.id, queueing.name_workflow(job.id, round_), executor, now=NOW)
 
 
 def workflow_of(session: object, job_id: str) -> str:
@@ -74,8 +75,8 @@ def begun(database: Database, asset: str) -> Turn:
 def test_every_upload_gets_one_job(database: Database, upload: Upload) -> None:
     asset = upload()
     with database.write() as session:
-        assert len(work.take_uploads(session, now=NOW)) == 1
-        assert work.take_uploads(session, now=NOW) == []
+        assert len(queueing.take_uploads(session, now=NOW)) == 1
+        assert queueing.take_uploads(session, now=NOW) == []
     assert view(database, asset).state is JobState.QUEUED
 
 
@@ -83,10 +84,22 @@ def test_small_files_come_first_and_long_ones_have_their_own_lane(database: Data
     upload("lecture.mp4", size=3_000_000_000)
     upload("news.mp4", size=20_000_000)
     with database.write() as session:
-        work.take_uploads(session, now=NOW)
-        waiting = work.waiting_jobs(session)
-    assert [lane for _, _, lane, _ in waiting] == [work.LANE_SHORT, work.LANE_LONG]
+        queueing.take_uploads(session, now=NOW)
+        waiting = queueing.waiting_jobs(session)
+    assert [lane for _, _, lane, _ in waiting] == [queueing.LANE_REVIEW] * 2
     assert waiting[0][3] < waiting[1][3]
+    assert [queueing.lane_for(size, None) for size in (20_000_000, 3_000_000_000)] == [
+        queueing.LANE_SHORT, queueing.LANE_LONG,
+    ]  # fmt: skip
+    hours_3, minutes_3 = 3 * 3_600_000, 3 * 60_000
+    assert queueing.lane_for(20_000_000, hours_3) == queueing.LANE_LONG
+    orders = [
+        queueing.priority_for(level, 5_000_000_000, length)
+        for level in (Priority.URGENT, Priority.NORMAL, Priority.LOW)
+        for length in (minutes_3, hours_3)
+    ]
+    assert orders == sorted(orders)
+    assert [queueing.level_of(order) for order in orders[::2]] == list(Priority)
 
 
 def test_an_earlier_execution_has_no_effect_once_another_began(database: Database, upload: Upload) -> None:
@@ -171,37 +184,37 @@ def test_others_see_the_jobs_of_their_own_files_only(database: Database, upload:
 def test_a_worker_is_as_silent_as_the_databases_clock_says(database: Database) -> None:
     with database.write() as session:
         started = NOW - timedelta(days=400)  # the worker's own clock does not matter
-        work.register_executor(
+        executors.register_executor(
             session, Executor(id="w1", host="h", pid=1, process_started=1, started_at=started)
         )
     with database.read() as session:
-        (seen,) = work.executors(session)
+        (seen,) = executors.executors(session)
         assert seen.silent_s < 5
     with database.write() as session:
-        assert work.heartbeat(session, "w1")
-        assert work.leave(session, "w1", ExecutorState.DEAD)
-        assert not work.heartbeat(session, "w1")
-        work.revive(session, "w1")
-        assert work.heartbeat(session, "w1")
+        assert executors.heartbeat(session, "w1")
+        assert executors.leave(session, "w1", ExecutorState.DEAD)
+        assert not executors.heartbeat(session, "w1")
+        executors.revive(session, "w1")
+        assert executors.heartbeat(session, "w1")
 
 
 def test_a_part_belongs_to_its_last_execution(database: Database, upload: Upload) -> None:
     turn = begun(database, upload())
     with database.write() as session:
-        first = work.begin_part(session, turn.job_id, turn.round, "encode-00000", "w1")
-        second = work.begin_part(session, turn.job_id, turn.round, "encode-00000", "w2")
+        first = partrows.begin_part(session, turn.job_id, turn.round, "encode-00000", "w1")
+        second = partrows.begin_part(session, turn.job_id, turn.round, "encode-00000", "w2")
         assert first is not None
         assert second is not None
-        work.record_part(session, first, ended=True)
-        assert work.parts_of(session, turn.job_id, turn.round).ended == frozenset()
-        assert not work.holds_part(session, first)
-        assert work.holds_part(session, second)
-        assert work.begin_part(session, turn.job_id, turn.round + 1, "encode-00000", "w1") is None
+        partrows.record_part(session, first, ended=True)
+        assert partrows.parts_of(session, turn.job_id, turn.round).ended == frozenset()
+        assert not partrows.holds_part(session, first)
+        assert partrows.holds_part(session, second)
+        assert partrows.begin_part(session, turn.job_id, turn.round + 1, "encode-00000", "w1") is None
 
 
-def test_the_table_of_moves_has_no_way_out_of_done_and_refused() -> None:
+def test_the_table_of_moves_has_no_way_out_of_refused_and_only_a_new_encoding_out_of_done() -> None:
     assert set(MOVES) == set(JobState)
-    assert not MOVES[JobState.DONE]
+    assert MOVES[JobState.DONE] == {JobState.QUEUED}
     assert not MOVES[JobState.REFUSED]
     assert may_move(JobState.FAILED, JobState.QUEUED)
     assert set(sources(JobState.CANCELLED)) == {JobState.QUEUED, JobState.RUNNING}
