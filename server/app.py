@@ -22,6 +22,7 @@ MORE = (
     "catalog.protection_api",
     "catalog.protection_pages",
     "schedule.export_api",
+    "schedule.further_api",
     "schedule.listing_pages",
     "catalog.collections_api",
     "catalog.editions_api",

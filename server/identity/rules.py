@@ -78,6 +78,9 @@ class Action(StrEnum):
     JOBS_MANAGE = "jobs.manage"
     SCHEDULE_VIEW = "schedule.view"
     SCHEDULE_EDIT = "schedule.edit"
+    NOTICE_APPROVE = "notice.approve"
+    EMERGENCY_PROPOSE = "emergency.propose"
+    EMERGENCY_APPROVE = "emergency.approve"
     PUBLISH_VIEW = "publish.view"
     PUBLISH_RUN = "publish.run"
     STATIONS_VIEW = "stations.view"
@@ -90,6 +93,7 @@ _EDITORS = frozenset({Role.PROVINCE_ADMIN, Role.PROVINCE_EDITOR, Role.CITY_EDITO
 _CONTRIBUTORS = _EDITORS | {Role.PARTNER}
 _REVIEWERS = frozenset({Role.FIRST_REVIEWER, Role.SECOND_REVIEWER, Role.FINAL_REVIEWER})
 _OFFICES = frozenset({Role.PROVINCE_ADMIN, Role.COUNTY_OFFICE, Role.TOWNSHIP_ADMIN})
+_PROVINCIAL = frozenset({Role.PROVINCE_ADMIN, Role.PROVINCE_EDITOR})
 _ADMIN = frozenset({Role.PROVINCE_ADMIN})
 
 TABLE: dict[Action, frozenset[Role]] = {
@@ -119,6 +123,10 @@ TABLE: dict[Action, frozenset[Role]] = {
     Action.JOBS_MANAGE: frozenset({Role.PROVINCE_ADMIN, Role.PROVINCE_EDITOR, Role.TECHNICIAN}),
     Action.SCHEDULE_VIEW: _EVERYONE,
     Action.SCHEDULE_EDIT: _EDITORS,
+    # That nobody approves what he wrote himself is a rule of notices and emergencies.
+    Action.NOTICE_APPROVE: _EDITORS | _REVIEWERS | {Role.COUNTY_OFFICE},
+    Action.EMERGENCY_PROPOSE: _PROVINCIAL,
+    Action.EMERGENCY_APPROVE: _PROVINCIAL | {Role.FINAL_REVIEWER},
     Action.PUBLISH_VIEW: _EDITORS | _REVIEWERS | {Role.LEADER},
     Action.PUBLISH_RUN: frozenset({Role.PROVINCE_ADMIN, Role.PROVINCE_EDITOR}),
     Action.STATIONS_VIEW: _EVERYONE - {Role.PARTNER},

@@ -35,7 +35,7 @@ from server.schedule.listings import (
     week_view,
 )
 from server.schedule.loading import load_rules
-from server.schedule.models import Channel, RuleChange, Slot, WindowRule
+from server.schedule.models import Channel, RuleChange, Slot, StudyRule, WindowRule
 from server.schedule.placing import (
     HORIZON_DAYS,
     MAIN_CHANNEL,
@@ -51,6 +51,7 @@ from server.schedule.placing import (
 )
 from server.schedule.releases import Playable, ReleaseRef, playable
 from server.schedule.releases import schedulable as schedulable_edition
+from server.schedule.study import PATTERNS
 from server.schedule.windows import (
     FillerChoice,
     WindowChanges,
@@ -75,7 +76,8 @@ __all__ = [
 
 
 def seed(session: Session) -> None:
-    """The default channel with a daily county window from 20:00 to 21:00; nothing where channels exist."""
+    """The default channel with a daily county window from 20:00 to 21:00 and study days on the 5th, 15th and 25th;
+    nothing where channels exist."""
     if session.scalar(select(Channel.id).limit(1)) is not None:
         return
     session.add(Channel(id=MAIN_CHANNEL, name="综合频道", name_en="General channel", position=1))
@@ -90,6 +92,18 @@ def seed(session: Session) -> None:
             starts_at=first,
             duration_ms=3_600_000,
             rrule="FREQ=DAILY",
+        )
+    )
+    session.add(
+        StudyRule(
+            id=new_id(),
+            channel=MAIN_CHANNEL,
+            region="13",
+            level=Level.PROVINCE,
+            title="集中学习",
+            starts_at=datetime(2026, 1, 5, 19, 0, tzinfo=SHANGHAI),
+            duration_ms=7_200_000,
+            rrule=PATTERNS["5/15/25"],
         )
     )
     session.flush()

@@ -42,6 +42,9 @@ jobs.view                       x  x  x  x  x  .  .  .  .  .  .  .  x  .
 jobs.manage                     x  x  .  .  .  .  .  .  .  .  .  .  x  .
 schedule.view                   x  x  x  x  x  x  x  x  x  x  x  x  x  x
 schedule.edit                   x  x  x  x  .  .  .  .  .  .  .  .  .  .
+notice.approve                  x  x  x  x  .  x  x  x  x  .  .  .  .  .
+emergency.propose               x  x  .  .  .  .  .  .  .  .  .  .  .  .
+emergency.approve               x  x  .  .  .  .  .  x  .  .  .  .  .  .
 publish.view                    x  x  x  x  .  x  x  x  .  .  .  .  .  x
 publish.run                     x  x  .  .  .  .  .  .  .  .  .  .  .  .
 stations.view                   x  x  x  x  .  x  x  x  x  x  x  x  x  x
