@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from client_agent.ballast import Ballast
 from client_agent.clock import Clock, Reading, read_machine
 from client_agent.config import AgentPaths
 from client_agent.database import Database
@@ -16,6 +17,7 @@ from client_agent.errors import NotEnrolled, StorageFailed
 from client_agent.fetch import Http
 from client_agent.guide import Guide
 from client_agent.line import Line
+from client_agent.recovery import open_database
 from client_agent.sources import Sources
 from client_agent.store import Store
 
@@ -48,6 +50,7 @@ class Agent:
     store: Store
     guide: Guide
     line: Line
+    ballast: Ballast
     extra_sources: tuple[str, ...] = ()
     """Read-plane addresses a person named, asked after the signed ones. No source is trusted, so none can harm."""
 
@@ -79,20 +82,27 @@ class Agent:
 
 
 def open_agent(
-    data: Path, read_clock: Callable[[], Reading] = read_machine, extra_sources: Sequence[str] = ()
+    data: Path,
+    read_clock: Callable[[], Reading] = read_machine,
+    extra_sources: Sequence[str] = (),
+    *,
+    whole: bool = False,
 ) -> Agent:
-    """Open a data folder that is enrolled. Raises NotEnrolled, UnusableData."""
+    """Open a data folder that is enrolled. ``whole``: read the database through first, and begin anew from the second
+    copy where it is damaged; only for who holds the folder's lock. Raises NotEnrolled, UnusableData."""
     paths = AgentPaths(data)
-    if not paths.database.exists():
+    if not paths.database.exists() and not paths.vault.exists():
         raise NotEnrolled(f"{NotEnrolled.__doc__} ({data})")
     paths.prepare()
-    database = Database(paths.database)
+    database = open_database(paths) if whole else Database(paths.database)
     identity = read_identity(database)
     clock = Clock(database, read_clock)
     store = Store(paths, database, lambda: clock.now_ms()[0])
-    guide = Guide(database, store, identity.region, clock.now_ms)
+    guide = Guide(database, store, identity.region, clock.for_programmes)
+    ballast = Ballast(paths.ballast)
+    database.on_full = ballast.release
     line = Line(database, identity.region, lambda: clock.now_ms()[0])
-    return Agent(paths, database, clock, store, guide, line, tuple(extra_sources))
+    return Agent(paths, database, clock, store, guide, line, ballast, tuple(extra_sources))
 
 
 def read_identity(database: Database) -> Identity:

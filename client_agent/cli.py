@@ -1,4 +1,4 @@
-"""``agent enrol | sync | run | status | doctor``: exit 0 done, 1 could not be done, 2 called or set up wrongly.
+"""``agent enrol | sync | run | status | doctor | clock | line``: exit 0 done, 1 could not be done, 2 called or set up wrongly.
 
 Heavy modules are imported inside the commands, so that ``--help`` and a refusal answer at once.
 """
@@ -9,8 +9,11 @@ import argparse
 import json
 import logging
 import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +75,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     _command(commands, "status", _status, "已存、已验证、能否播出 / what is stored, verified and ready")
     _command(commands, "doctor", _doctor, "说明哪里不对、怎么办 / what is wrong and what to do about it")
+    clock = _command(
+        commands, "clock", _clock, "看时间，或在断网时手工设置 / the time; set by hand while offline"
+    )
+    clock.add_argument("--set", metavar="TIME", help="北京时间 / like 2026-11-22T19:00, Asia/Shanghai")
+    line = _command(
+        commands, "line", _line, "看或设线路：时段、限速、每月流量 / hours, rate and monthly cap of the line"
+    )
+    line.add_argument("--hours", metavar="FROM-TO", type=_hours, help="允许下载的时段 / like 22-6")
+    line.add_argument(
+        "--rate", metavar="KBIT", type=int, help="限速，千比特每秒，0 不限 / at most, in kbit/s; 0: any"
+    )
+    line.add_argument("--cap", metavar="GB", type=float, help="每月流量，0 不限 / a month at most; 0: any")
+    line.add_argument("--province", action="store_true", help="恢复省里的设置 / as the province says again")
     child = _command(commands, "_refresh", _refresh, None)
     child.add_argument("--first", default=None)
     _add_sources(child)
@@ -135,11 +151,28 @@ def _enrol(options: argparse.Namespace) -> int:
     return 0
 
 
+@contextmanager
+def _locked(data: Path) -> Iterator[None]:
+    """The folder for this process alone, where there is anything to hold. Raises DataInUse, NotEnrolled, UnusableData."""
+    from client_agent.config import AgentPaths
+    from client_agent.errors import NotEnrolled
+
+    paths = AgentPaths(data)
+    if not paths.database.exists() and not paths.vault.exists():
+        raise NotEnrolled(f"{NotEnrolled.__doc__} ({data})")
+    paths.prepare()
+    with paths.lock():
+        yield
+
+
 def _sync(options: argparse.Namespace) -> int:
     from client_agent.agent import open_agent
     from client_agent.sync import sync_once
 
-    with open_agent(options.data, extra_sources=options.source) as agent, agent.paths.lock():
+    with (
+        _locked(options.data),
+        open_agent(options.data, extra_sources=options.source, whole=True) as agent,
+    ):
         summary = sync_once(agent)
     if options.json:
         _print_json(summary.as_json())
@@ -155,7 +188,10 @@ def _run(options: argparse.Namespace) -> int:
     from client_agent.agent import open_agent
     from client_agent.run import run
 
-    with open_agent(options.data, extra_sources=options.source) as agent, agent.paths.lock():
+    with (
+        _locked(options.data),
+        open_agent(options.data, extra_sources=options.source, whole=True) as agent,
+    ):
         return run(agent, host=options.host, port=options.port, poll_s=options.poll)
 
 
@@ -183,6 +219,71 @@ def _doctor(options: argparse.Namespace) -> int:
     else:
         sys.stdout.write("\n".join(found or ["一切正常 / all is well"]) + "\n")
     return 1 if found else 0
+
+
+def _clock(options: argparse.Namespace) -> int:
+    from client_agent.agent import open_agent
+    from client_agent.clock import NoSuchTime
+    from protocol.times import SHANGHAI, from_ms, ms_to_text, to_ms
+
+    with open_agent(options.data) as agent:
+        if options.set is not None:
+            try:
+                moment = datetime.fromisoformat(options.set)
+            except ValueError as error:
+                raise NoSuchTime(f"时间写法不对 / not a time: {options.set}") from error
+            agent.clock.set_by_hand(to_ms(moment if moment.tzinfo else moment.replace(tzinfo=SHANGHAI)))
+        now_ms, state = agent.clock.now_ms()
+        shown_ms, shown = agent.clock.for_programmes()
+    if options.json:
+        _print_json(
+            {
+                "now": ms_to_text(now_ms),
+                "state": state,
+                "programme": ms_to_text(shown_ms),
+                "programme_state": shown,
+            }
+        )
+    else:
+        sys.stdout.write(f"{from_ms(shown_ms).astimezone(SHANGHAI):%Y-%m-%d %H:%M:%S}  {state}\n")
+    return 0
+
+
+def _line(options: argparse.Namespace) -> int:
+    from client_agent.agent import open_agent
+    from client_agent.health import line_fields
+    from client_agent.line_rules import LineRules
+
+    with open_agent(options.data) as agent:
+        rules = agent.line.rules
+        if options.province:
+            agent.line.set_rules(None)
+        elif (options.hours, options.rate, options.cap) != (None, None, None):
+            hours = options.hours or (rules.from_hour, rules.to_hour)
+            rates = rules.bytes_a_second if options.rate is None else (max(0, options.rate) * 125,) * 24
+            cap = rules.monthly_cap_bytes if options.cap is None else int(max(0.0, options.cap) * 10**9)
+            agent.line.set_rules(LineRules(hours[0], hours[1], rates, cap))
+        found = {
+            **line_fields(agent, agent.clock.now_ms()[0]),
+            "bytes_a_second": list(agent.line.rules.bytes_a_second),
+        }
+    if options.json:
+        _print_json(found)
+        return 0
+    used, cap = found["month_bytes"] / 10**9, found["monthly_cap_bytes"] / 10**9
+    sys.stdout.write(
+        f"时段 / hours: {found['download_from_hour']}-{found['download_to_hour']}\n"
+        f"本月已用 / this month: {used:.2f} GB{f' / {cap:.2f} GB' if cap else ''}\n"
+        f"尚缺 / missing: {len(found['missing'])} ({found['missing_bytes'] / 10**6:.0f} MB)\n"
+    )
+    return 0
+
+
+def _hours(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"(\d{1,2})-(\d{1,2})", text)
+    if found is None or not (0 <= int(found[1]) <= 23 and 1 <= int(found[2]) <= 24):
+        raise argparse.ArgumentTypeError("0-24, 22-6, …")
+    return int(found[1]), int(found[2])
 
 
 def _refresh(options: argparse.Namespace) -> int:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from client_agent.errors import DataInUse, UnusableData
+from client_agent.locks import hold
 
 DEFAULT_POLL_S = 60.0
 DEFAULT_PORT = 8082
@@ -29,6 +28,15 @@ class AgentPaths:
     @property
     def database(self) -> Path:
         return self.data / "agent.sqlite"
+
+    @property
+    def vault(self) -> Path:
+        """The second copy of what nobody can give back."""
+        return self.data / "agent.keep"
+
+    @property
+    def ballast(self) -> Path:
+        return self.data / "ballast"
 
     @property
     def outbox(self) -> Path:
@@ -65,12 +73,11 @@ class AgentPaths:
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the folder for one agent. Raises DataInUse when another process has it."""
-        handle = os.open(self.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise DataInUse(f"{DataInUse.__doc__}: {self.data}") from error
+            held = hold(self.lock_file)
+        except OSError as error:
+            raise DataInUse(f"{DataInUse.__doc__}: {self.data}") from error
+        try:
             yield
         finally:
-            os.close(handle)
+            held.close()

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from client_agent.errors import StorageFailed, UnusableData
+from client_agent.errors import DatabaseBroken, StorageFailed, UnusableData
 
 _FIRST = """
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -62,6 +62,8 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         """Open, and make the tables when the file is new. Raises UnusableData."""
+        self.on_full: Callable[[], bool] = lambda: False
+        """Asked for room when the disk is full; True when there is some now."""
         self._lock = threading.RLock()
         self._depth = 0
         try:
@@ -132,13 +134,25 @@ class Database:
         try:
             return self._connection.execute(statement, values)
         except sqlite3.Error as error:
-            raise StorageFailed(f"{StorageFailed.__doc__}: {error}") from error
+            if is_full(error) and self.on_full() and self._may_repeat(statement):
+                return self._again(statement, values)
+            raise _failed(error) from error
+
+    def _may_repeat(self, statement: str) -> bool:
+        """A statement alone is a transaction of its own; a COMMIT that found no room left the transaction open."""
+        return self._depth == 0 or (statement == "COMMIT" and self._connection.in_transaction)
+
+    def _again(self, statement: str, values: Sequence[Any]) -> sqlite3.Cursor:
+        try:
+            return self._connection.execute(statement, values)
+        except sqlite3.Error as error:
+            raise _failed(error) from error
 
     def _fetch(self, query: str, values: Sequence[Any], fetch: Callable[[sqlite3.Cursor], Any]) -> Any:
         try:
             return fetch(self._connection.execute(query, values))
         except sqlite3.Error as error:
-            raise StorageFailed(f"{StorageFailed.__doc__}: {error}") from error
+            raise _failed(error) from error
 
     def setting(self, name: str, default: str = "") -> str:
         found = self.row("SELECT value FROM settings WHERE name = ?", (name,))
@@ -153,3 +167,32 @@ class Database:
     def close(self) -> None:
         with self._lock:
             self._connection.close()
+
+
+def is_sound(path: Path) -> bool:
+    """Whether a database file can be read from end to end. A file that is merely locked or new counts as sound."""
+    try:
+        connection = sqlite3.connect(path, timeout=30)
+    except sqlite3.Error:
+        return True  # what is wrong with it is said when it is opened
+    try:
+        return bool(connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok")
+    except sqlite3.Error as error:
+        return not is_broken(error)
+    finally:
+        connection.close()
+
+
+def is_broken(error: sqlite3.Error) -> bool:
+    """Whether SQLite says that the file itself is damaged."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def is_full(error: sqlite3.Error) -> bool:
+    """Whether SQLite says that the disk is full."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+
+
+def _failed(error: sqlite3.Error) -> StorageFailed:
+    kind = DatabaseBroken if is_broken(error) else StorageFailed
+    return kind(f"{kind.__doc__}: {error}")

@@ -14,6 +14,7 @@ import secrets
 
 import msgspec
 
+from client_agent import vault
 from client_agent.clock import Clock
 from client_agent.config import AgentPaths
 from client_agent.database import Database
@@ -53,6 +54,7 @@ def enrol(server_url: str, code_text: str, paths: AgentPaths) -> EnrolmentBody:
         private, nonce = _pending_key(database, code)
         body = _exchange(server_url, code, private, nonce)
         _store(database, private, body)
+        vault.keep(database, paths.vault)
         return body
     finally:
         database.close()

@@ -107,3 +107,9 @@ class NoSpace(AgentError):
 
 class StorageFailed(AgentError):
     """磁盘写入失败 / the disk failed to write"""
+
+
+class DatabaseBroken(StorageFailed):
+    """终端数据库损坏，重新启动时自动修复 / the agent's database is damaged: it is made anew at the next start"""
+
+    exit_code = 3

@@ -32,6 +32,7 @@ from typing import IO, Any
 
 import msgspec
 
+from client_agent.locks import hold
 from client_agent.outbox_rules import (
     BATCH_RECORDS,
     BatchState,
@@ -134,6 +135,8 @@ class Outbox:
         self._keep_ms = keep_ms
         self._new_epoch = new_epoch
         self._epoch: str | None = None
+        self.on_full: Callable[[], bool] = lambda: False
+        """Asked for room when the disk is full; True when there is some now."""
         self._lock = threading.RLock()
         self._held = _hold(path.with_name(path.name + ".lock"))
         try:
@@ -145,8 +148,21 @@ class Outbox:
     # --- writing ----------------------------------------------------------------------------------------------------
     def append(self, kind: type[Record], **fields: Any) -> Place:
         """Write one finished record; number and times are added here. On disk when this returns."""
-        with self._writing():
-            return self._insert(kind, fields, is_open=False)
+
+        def write() -> Place:
+            with self._writing():
+                return self._insert(kind, fields, is_open=False)
+
+        return self._with_room(write)
+
+    def _with_room(self, write: Callable[[], Place]) -> Place:
+        """Once more where the disk was full and somebody could give room. Raises OutboxFull."""
+        try:
+            return write()
+        except OutboxFull:
+            if not self.on_full():
+                raise
+            return write()
 
     def fault(self, code: str, text: str = "") -> None:
         """Write a fault. A full disk swallows it (and is logged): faults must not cause faults."""
@@ -157,21 +173,31 @@ class Outbox:
 
     def write_open(self, place: Place | None, kind: type[Record], **fields: Any) -> Place:
         """Begin an open record, or rewrite it as it stands now."""
-        with self._writing():
-            if place is None or not self._stands(place):
-                return self._insert(kind, fields, is_open=True)
-            self._store(place, kind, fields, is_open=True)
-            return place
+
+        def write() -> Place:
+            with self._writing():
+                if place is None or not self._stands(place):
+                    return self._insert(kind, fields, is_open=True)
+                self._store(place, kind, fields, is_open=True)
+                return place
+
+        return self._with_room(write)
 
     def close_open(self, place: Place, kind: type[Record], **fields: Any) -> Place:
         """Finish an open record. Under a new number where the province called its epoch forked meanwhile, or where
         the file was set aside."""
-        with self._writing():
-            if not self._stands(place):
-                self._db.execute("DELETE FROM records WHERE epoch = ? AND seq = ?", (place.epoch, place.seq))
-                return self._insert(kind, fields, is_open=False)
-            self._store(place, kind, fields, is_open=False)
-            return place
+
+        def write() -> Place:
+            with self._writing():
+                if not self._stands(place):
+                    self._db.execute(
+                        "DELETE FROM records WHERE epoch = ? AND seq = ?", (place.epoch, place.seq)
+                    )
+                    return self._insert(kind, fields, is_open=False)
+                self._store(place, kind, fields, is_open=False)
+                return place
+
+        return self._with_room(write)
 
     def _stands(self, place: Place) -> bool:
         """Whether an open record is still where it was, in an epoch that may be written on."""
@@ -638,19 +664,8 @@ def _set_aside(path: Path) -> Path:
 
 
 def _hold(path: Path) -> IO[bytes]:
-    """An exclusive lock that the system lets go when this process dies. Raises OutboxBusy."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file = path.open("ab")
+    """Raises OutboxBusy."""
     try:
-        try:
-            import fcntl
-        except ImportError:  # Windows
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
-        else:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return hold(path)
     except OSError as error:
-        file.close()
         raise OutboxBusy(str(path)) from error
-    return file

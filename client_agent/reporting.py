@@ -30,7 +30,9 @@ def stamp_of(agent: Agent) -> Callable[[], Stamp]:
 
 def open_outbox(agent: Agent) -> Outbox:
     """This terminal's outbox. Raises OutboxBusy when another process reports for it."""
-    return Outbox(agent.paths.outbox, stamp=stamp_of(agent))
+    outbox = Outbox(agent.paths.outbox, stamp=stamp_of(agent))
+    outbox.on_full = agent.ballast.release
+    return outbox
 
 
 def open_reporter(agent: Agent, outbox: Outbox) -> Reporter:
@@ -55,7 +57,7 @@ def open_tv(agent: Agent, outbox: Outbox, port: int, host: str = "127.0.0.1") ->
         store=agent.store,
         player=player,
         outbox=outbox,
-        now_ms=lambda: agent.clock.now_ms()[0],
+        now_ms=lambda: agent.clock.for_programmes()[0],
         fonts=find_fonts(),
     )
     agent.store.on_corrupt = CorruptPieces(outbox, stamp_of(agent))

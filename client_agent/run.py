@@ -19,7 +19,7 @@ from typing import Any
 
 from client_agent.agent import Agent
 from client_agent.documents import DocumentTable
-from client_agent.errors import AgentError, DataInUse, PortTaken, StorageFailed
+from client_agent.errors import AgentError, DatabaseBroken, DataInUse, PortTaken, StorageFailed
 from client_agent.health import health_fields
 from client_agent.outbox import Outbox, OutboxBusy
 from client_agent.player import Player
@@ -69,18 +69,29 @@ class Ticker:
             self._next_look += phase_s(self._agent.identity.terminal, self._interval_s())
         syncer = Syncer(self._agent)
         try:
-            self._agent.store.recheck_partial()
+            self._begin(syncer)
             while not self._stop.is_set():
                 self._tick(syncer)
                 self._pause()
         finally:
             syncer.close()
 
+    def _begin(self, syncer: Syncer) -> None:
+        try:
+            syncer.look_after()
+            self._agent.store.recheck_partial()
+        except DatabaseBroken:
+            raise
+        except AgentError as error:
+            log.warning("at start: %s", error)
+
     def _tick(self, syncer: Syncer) -> None:
         try:
             if time.monotonic() >= self._next_look:
                 self._look(syncer)
             self._fetch(syncer)
+        except DatabaseBroken:
+            raise
         except AgentError as error:
             log.warning("tick: %s", error)
         except Exception:
@@ -141,11 +152,21 @@ def run(agent: Agent, *, host: str, port: int, poll_s: float) -> int:
             ticker.wake()
 
         agent.store.on_corrupt = fetch_again
-        thread = threading.Thread(target=ticker.run, name="tick", daemon=True)
+        broken = threading.Event()
+
+        def tick() -> None:
+            try:
+                ticker.run()
+            except DatabaseBroken as error:  # whoever starts us next finds it, and begins anew
+                log.error("%s", error)
+                broken.set()
+                stop.set()
+
+        thread = threading.Thread(target=tick, name="tick", daemon=True)
         thread.start()
         stop.wait()
         thread.join(STOP_WITHIN_S)
-    return 0
+    return DatabaseBroken.exit_code if broken.is_set() else 0
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from client_agent.config import KEEP_FREE_SHARE, AgentPaths
 from client_agent.database import Database
-from client_agent.durable import pwrite_all, sync_folder, write_durably
+from client_agent.durable import BINARY, pwrite_all, reserve, sync_data, write_durably
 from client_agent.errors import NoSpace, NotStored, PieceCorrupt, PieceMissing, StorageFailed
 from protocol.errors import BadPieces
 from protocol.pieces import PIECE_LENGTH, is_piece, piece_span, read_layer
@@ -181,21 +181,30 @@ class Store:
             )
         try:
             write_durably(self._paths.layers / name.pieces_root, layer)
-            handle = os.open(
-                self._media(name.sha256), os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600
-            )
-            try:
-                if name.length:
-                    os.posix_fallocate(handle, 0, name.length)
-                os.fsync(handle)
-            finally:
-                os.close(handle)
-            sync_folder(self._paths.media)
+            reserve(self._media(name.sha256), name.length)
         except OSError as error:
             self._media(name.sha256).unlink(missing_ok=True)
             if error.errno == errno.ENOSPC:
                 raise NoSpace(f"{NoSpace.__doc__}: {error.strerror}") from error
             raise StorageFailed(f"{StorageFailed.__doc__}: {error}") from error
+
+    def adopt(self, name: FileName) -> bool:
+        """Take up a file that lies on the disk without a row, with its layer: every piece is hashed before its bit is
+        set. True when it is complete."""
+        if self.row(name.sha256) is not None:
+            return False
+        try:
+            layer = (self._paths.layers / name.pieces_root).read_bytes()
+            leaves = read_layer(layer, root=name.pieces_root, length=name.length)
+            if self._media(name.sha256).stat().st_size != name.length:
+                return False
+        except (OSError, BadPieces):
+            return False
+        self._database.execute(
+            "INSERT OR IGNORE INTO files (sha256, length, pieces_root, bits, added_ms) VALUES (?, ?, ?, ?, ?)",
+            (name.sha256, name.length, name.pieces_root, b"\1" * len(leaves), self._now_ms()),
+        )
+        return self.finish(name.sha256)
 
     def put_piece(self, sha256: str, index: int, piece: bytes) -> bool:
         """Write a piece that came from anywhere; True when it completed the file.
@@ -219,10 +228,10 @@ class Store:
 
     def _write(self, sha256: str, start: int, piece: bytes) -> None:
         try:
-            handle = os.open(self._media(sha256), os.O_WRONLY | os.O_CLOEXEC)
+            handle = os.open(self._media(sha256), os.O_WRONLY | BINARY)
             try:
                 pwrite_all(handle, piece, start)
-                os.fdatasync(handle)
+                sync_data(handle)
             finally:
                 os.close(handle)
         except OSError as error:
@@ -253,7 +262,8 @@ class Store:
 
         Files that no row speaks of, left by a power cut between file and row, are deleted.
         """
-        self._sweep()
+        if not self._database.setting("rebuilt"):  # else files of before wait to be taken up again
+            self._sweep()
         dropped = 0
         for (sha256,) in self._database.rows("SELECT sha256 FROM files WHERE complete = 0 AND bad = ''"):
             row = self.row(sha256)
@@ -323,7 +333,8 @@ class Store:
         start, end = piece_span(index, row.length)
         try:
             with self._media(row.sha256).open("rb", buffering=0) as source:
-                return os.pread(source.fileno(), end - start, start)
+                source.seek(start)
+                return source.read(end - start)
         except OSError:
             return b""  # unreadable is corrupt
 

@@ -22,15 +22,17 @@ from pathlib import Path
 from typing import Any
 
 import client_agent
+from client_agent import vault
 from client_agent.agent import Agent
 from client_agent.config import WANTED_HORIZON_MS
 from client_agent.demand import demand
 from client_agent.downloader import Downloader, DownloadSummary
-from client_agent.errors import AgentError, BadAnswer
+from client_agent.errors import AgentError, BadAnswer, StorageFailed
 from client_agent.fetch import join
 from client_agent.health import health_fields
 from client_agent.outbox import OutboxBusy, OutboxFull
 from client_agent.planner import Holdings, Wanted, plan, protected
+from client_agent.recovery import adopt_media
 from client_agent.reporting import open_outbox, open_reporter
 from client_agent.sources import Blame, Sources
 from protocol import names
@@ -146,6 +148,7 @@ class Syncer:
         outcome, said = self._verify(source, stop)
         self._remember(outcome, digest)
         self._follow_network()
+        self.look_after()
         return outcome, said
 
     def _look(self, sources: Sources) -> tuple[str, str] | None:
@@ -229,6 +232,16 @@ class Syncer:
             self._http.close()
             self._http, self._ca_pem = self._agent.http(), ca_pem
 
+    def look_after(self) -> None:
+        """The second copy follows; media of before a repair are taken up; the ballast lies. Raises StorageFailed."""
+        agent = self._agent
+        agent.ballast.lay()
+        try:
+            vault.keep(agent.database, agent.paths.vault)
+        except OSError as error:
+            raise StorageFailed(f"{StorageFailed.__doc__}: {agent.paths.vault}: {error}") from error
+        adopt_media(agent.database, agent.store)
+
     # --- media ----------------------------------------------------------------------------------------------------
     def plan(self) -> tuple[list[Wanted], set[str]]:
         """(files to fetch in order, files that must not be evicted)."""
@@ -270,6 +283,7 @@ def sync_once(agent: Agent) -> SyncSummary:
     """One whole pass. Raises nothing for a bad network: the summary says what could not be had."""
     syncer = Syncer(agent)
     try:
+        syncer.look_after()
         agent.store.recheck_partial()
         outcome, said = syncer.refresh()
         wanted, keep = syncer.plan()

@@ -71,7 +71,7 @@ class TvData:
     # --- now ----------------------------------------------------------------------------------------------------------
     def state(self) -> Json:
         """What is on, what comes next, and how this terminal is."""
-        now_ms, clock = self._clock.now_ms()
+        now_ms, clock = self._clock.for_programmes()
         known = clock is not ClockState.UNCERTAIN
         on_air = self._guide.on_air(now_ms)
         item = on_air.item
@@ -135,7 +135,7 @@ class TvData:
     # --- the listing --------------------------------------------------------------------------------------------------
     def listing(self, step: int) -> Json:
         """The listing of a day, counted from today; runs of fillers are one line each."""
-        now_ms, clock = self._clock.now_ms()
+        now_ms, clock = self._clock.for_programmes()
         if clock is ClockState.UNCERTAIN:
             return {"day": None, "now_ms": None, "rows": []}
         day = day_of_ms(now_ms) + timedelta(days=step)
@@ -215,7 +215,7 @@ class TvData:
         manifest = self._guide.manifest(release)
         if manifest is None:
             return None
-        now_ms, _ = self._clock.now_ms()
+        now_ms, _ = self._clock.for_programmes()
         return {
             **self._card(release, manifest, self._guide.playable(release) is not None),
             "summary": manifest.summary,
@@ -227,7 +227,7 @@ class TvData:
     # --- starting to play -----------------------------------------------------------------------------------------------
     def start(self, mode: Mode, release: str) -> Start:
         """What begins when the page plays a release, in the channel's line or chosen. Raises CannotPlay."""
-        now_ms, clock = self._clock.now_ms()
+        now_ms, clock = self._clock.for_programmes()
         refusal = self._guide.play_allowed(release, now_ms)
         if refusal is not None:
             raise CannotPlay(refusal)
