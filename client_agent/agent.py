@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from client_agent.line import Line
 from client_agent.recovery import open_database
 from client_agent.sources import Sources
 from client_agent.store import Store
+
+OPENING_BYTES = 2 * 1024 * 1024
+"""SQLite writes beside its files when they are opened; with less room than this the ballast goes first."""
 
 
 @dataclass(frozen=True)
@@ -94,12 +98,14 @@ def open_agent(
     if not paths.database.exists() and not paths.vault.exists():
         raise NotEnrolled(f"{NotEnrolled.__doc__} ({data})")
     paths.prepare()
+    ballast = Ballast(paths.ballast)
+    if shutil.disk_usage(paths.data).free < OPENING_BYTES:
+        ballast.release()
     database = open_database(paths) if whole else Database(paths.database)
     identity = read_identity(database)
     clock = Clock(database, read_clock)
     store = Store(paths, database, lambda: clock.now_ms()[0])
     guide = Guide(database, store, identity.region, clock.for_programmes)
-    ballast = Ballast(paths.ballast)
     database.on_full = ballast.release
     line = Line(database, identity.region, lambda: clock.now_ms()[0])
     return Agent(paths, database, clock, store, guide, line, ballast, tuple(extra_sources))

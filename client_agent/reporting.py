@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -30,7 +31,12 @@ def stamp_of(agent: Agent) -> Callable[[], Stamp]:
 
 def open_outbox(agent: Agent) -> Outbox:
     """This terminal's outbox. Raises OutboxBusy when another process reports for it."""
-    outbox = Outbox(agent.paths.outbox, stamp=stamp_of(agent))
+    try:
+        outbox = Outbox(agent.paths.outbox, stamp=stamp_of(agent))
+    except sqlite3.OperationalError:
+        if not agent.ballast.release():  # opening takes a few pages too
+            raise
+        outbox = Outbox(agent.paths.outbox, stamp=stamp_of(agent))
     outbox.on_full = agent.ballast.release
     return outbox
 

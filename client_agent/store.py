@@ -380,6 +380,17 @@ class Store:
             self.remove(sha256)
         return wanted_bytes <= self.free_space()
 
+    def give_way(self, keep: Collection[str]) -> int:
+        """Something else fills the disk: evict until a tenth is free again, never what is in ``keep``; how many went."""
+        gone = 0
+        for sha256 in self._eviction_order(keep):
+            if self.free_space() >= 0:
+                break
+            log.warning("the disk fills up: evicting %s", sha256[:12])
+            self.remove(sha256)
+            gone += 1
+        return gone
+
     def _eviction_order(self, keep: Collection[str]) -> Iterator[str]:
         for (sha256,) in self._database.rows(
             "SELECT sha256 FROM files ORDER BY coalesce(watched_ms, added_ms), sha256"

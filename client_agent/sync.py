@@ -250,6 +250,8 @@ class Syncer:
         asked = demand(agent.guide.programme(), now_ms, WANTED_HORIZON_MS)
         complete = agent.store.complete_files()
         keep = protected(asked.airings, asked.pushed, manifest, complete, (), now_ms=now_ms)
+        if agent.store.give_way(keep):
+            complete = agent.store.complete_files()
         _, begun, evictable = agent.store.holdings(keep)
         made = plan(
             asked.airings,

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client_agent.clock import MAX_HELD_MS, Anchor, Reading, after_issued, after_server_time, estimate
+from client_agent.clock import (
+    MAX_HELD_MS,
+    Anchor,
+    NoSuchTime,
+    Reading,
+    after_issued,
+    after_server_time,
+    estimate,
+)
 from protocol.batch import ClockState
+from protocol.times import DAY_MS
+from tests.client_agent.repository import NOON_MS
 
 T = 1_796_443_200_000
 HOUR_MS = 3_600_000
@@ -85,3 +96,34 @@ def test_while_keys_and_boot_stay_the_clock_never_runs_backwards(events):
         assert state is ClockState.KNOWN
         assert now_ms >= before >= last
         last = now_ms
+
+
+# --- set by hand --------------------------------------------------------------------------------------------------------
+def test_a_time_set_by_hand_plays_the_programme_but_marks_nothing_as_known(terminal, machine):
+    machine.reboot("boot-2", 0)
+    assert terminal.clock.now_ms()[1] is ClockState.UNCERTAIN
+    for wrong in (NOON_MS - DAY_MS, NOON_MS + 91 * DAY_MS):
+        with pytest.raises(NoSuchTime):
+            terminal.clock.set_by_hand(wrong)
+    terminal.clock.set_by_hand(NOON_MS + DAY_MS)
+    machine.pass_time(60_000)
+    assert terminal.clock.for_programmes() == (NOON_MS + DAY_MS + 60_000, ClockState.HELD)
+    assert terminal.clock.now_ms()[1] is ClockState.UNCERTAIN
+
+
+def test_a_time_set_by_hand_ends_with_the_boot_unless_the_machine_kept_it(terminal, machine):
+    machine.reboot("boot-2", 0)
+    terminal.clock.set_by_hand(NOON_MS + DAY_MS)
+    machine.reboot("boot-3", 0)
+    assert terminal.clock.for_programmes()[1] is ClockState.UNCERTAIN
+    machine.reboot("boot-4", NOON_MS + 2 * DAY_MS)
+    assert terminal.clock.for_programmes()[1] is ClockState.HELD
+
+
+def test_signed_time_ends_what_was_set_by_hand(terminal, machine):
+    machine.reboot("boot-2", 0)
+    terminal.clock.set_by_hand(NOON_MS + DAY_MS)
+    terminal.clock.hear_server_time(NOON_MS + 3 * DAY_MS)
+    assert terminal.clock.for_programmes() == (NOON_MS + 3 * DAY_MS, ClockState.KNOWN)
+    with pytest.raises(NoSuchTime):
+        terminal.clock.set_by_hand(NOON_MS + 4 * DAY_MS)
