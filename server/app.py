@@ -26,6 +26,8 @@ MORE = (
     "schedule.listing_pages",
     "catalog.collections_api",
     "catalog.editions_api",
+    "catalog.feeds_api",
+    "catalog.feeds_pages",
 )
 """Modules beside a room's api and pages that hold a blueprint of their own."""
 PAGES = ("identity", "stations", "catalog", "transcode", "schedule", "publish", "stats", "console")

@@ -17,12 +17,15 @@ def main() -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    from server.catalog import jobs as catalog
     from server.transcode import jobs
 
     jobs.start(config)
+    harvesting = catalog.start_harvesting(config, stop)
     logging.getLogger(__name__).info("worker ready")
     stop.wait()
     jobs.stop()
+    harvesting.join(timeout=5)
     return 0
 
 

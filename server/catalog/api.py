@@ -233,7 +233,8 @@ class ProgrammeQuery(Struct, kw_only=True):
     """``q``: words, one character, pinyin initials or a programme number; the other filters as in the library.
 
     ``state`` is that of the newest edition; ``region`` includes what lies below; ``longer`` and ``shorter`` in minutes;
-    ``rights``: valid, expiring or expired; ``unseen_in``: never shown in that region.
+    ``rights``: valid, expiring or expired; ``unseen_in``: never shown in that region; ``local_type`` by code or name, or
+    ``any``; ``month``: meant for that month or for the whole year; ``course``: its id.
     """
 
     section: str | None = None
@@ -246,6 +247,11 @@ class ProgrammeQuery(Struct, kw_only=True):
     shorter: Annotated[int, Meta(ge=0, le=100_000)] | None = None
     rights: str | None = None
     unseen_in: str | None = None
+    kind: str | None = None
+    local_type: str | None = None
+    month: int | None = None
+    tag: str | None = None
+    course: str | None = None
     after: str | None = None
     limit: int = search.PAGE
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import threading
 from contextlib import closing
 
 from server import clock
-from server.catalog import uploads
+from server.catalog import feeds_harvest, uploads
 from server.config import Config
 from server.db import Database
 
@@ -19,3 +20,21 @@ def sweep_uploads(config: Config) -> None:
         removed = uploads.sweep(session, config.uploads, now=clock.now())
     if removed:
         log.info("removed %s abandoned upload files", removed)
+
+
+def start_harvesting(config: Config, stop: threading.Event) -> threading.Thread:
+    """Harvest the partner feeds whose time has come, until ``stop``. What is cut off goes on at the next start."""
+    thread = threading.Thread(target=_harvest, args=(config, stop), name="harvest", daemon=True)
+    thread.start()
+    return thread
+
+
+def _harvest(config: Config, stop: threading.Event) -> None:
+    with closing(Database(config.database_url)) as database:
+        harvester = feeds_harvest.Harvester(config, database)
+        while not stop.wait(feeds_harvest.PAUSE_S):
+            try:
+                harvester.run_due(stop)
+                harvester.tidy()
+            except Exception:  # the database may be away for a moment: the next tick finds it
+                log.exception("harvesting")

@@ -359,4 +359,4 @@ class Airing(Base):
     regions: Mapped[list[str]] = mapped_column(default=list)
 
 
-from server.catalog import search_models  # noqa: E402, F401 further tables, for the migrations
+from server.catalog import feeds_models, search_models  # noqa: E402, F401 further tables, for the migrations

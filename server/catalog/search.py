@@ -17,7 +17,17 @@ from sqlalchemy.orm import Session, aliased, selectinload
 
 from protocol.regions import lineage
 from server.catalog import bigrams
-from server.catalog.models import Airing, Asset, Edition, EditionState, Programme
+from server.catalog.description import clean_kind, clean_local_type
+from server.catalog.models import (
+    Airing,
+    Asset,
+    CourseProgramme,
+    Edition,
+    EditionState,
+    Programme,
+    ProgrammeSection,
+    ProgrammeTag,
+)
 from server.catalog.search_models import SearchDocument
 from server.catalog.service import department_named, known_id, section_named, visible_to
 from server.errors import Invalid
@@ -42,8 +52,9 @@ _TIERS = (("title",), ("title", "named"), ("title", "named", "body"))
 
 @dataclass(frozen=True)
 class Filters:
-    """``state`` is that of the newest edition; ``region`` includes what lies below; ``rights`` one of RIGHTS_NAMES;
-    lengths in minutes of the newest edition, up to but without the upper one; ``unseen_in``: never shown in that region.
+    """``state`` is that of the newest edition; ``section`` the main one or a further one; ``region`` includes what lies
+    below; ``rights`` one of RIGHTS_NAMES; lengths in minutes of the newest edition, up to but without the upper one;
+    ``month``: meant for that month or for the whole year; ``unseen_in``: never shown in that region; ``course`` an id.
     """
 
     section: str | None = None
@@ -56,6 +67,11 @@ class Filters:
     shorter: int | None = None
     rights: str | None = None
     unseen_in: str | None = None
+    kind: str | None = None
+    local_type: str | None = None
+    month: int | None = None
+    tag: str | None = None
+    course: str | None = None
 
 
 def list_programmes(
@@ -201,7 +217,11 @@ def _conditions(
 ) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if filters.section:
-        conditions.append(Programme.section == section_named(session, filters.section).slug)
+        slug = section_named(session, filters.section).slug
+        further = exists().where(
+            ProgrammeSection.programme_id == Programme.id, ProgrammeSection.section == slug
+        )
+        conditions.append(or_(Programme.section == slug, further))
     if filters.department:
         conditions.append(Programme.department == department_named(session, filters.department).slug)
     if filters.region:
@@ -216,8 +236,39 @@ def _conditions(
         conditions.append(_newest(Asset.duration_ms) < filters.shorter * 60_000)
     if filters.rights:
         conditions.append(_rights(filters.rights, now))
+    conditions += _about(filters)
     if filters.unseen_in:
         conditions.append(~_was_shown_in(filters.unseen_in))
+    return conditions
+
+
+def _about(filters: Filters) -> list[ColumnElement[bool]]:
+    """What is said about a programme."""
+    conditions: list[ColumnElement[bool]] = []
+    if filters.kind:
+        conditions.append(Programme.kind == clean_kind(filters.kind))
+    if filters.local_type == "any":
+        conditions.append(Programme.local_type.is_not(None))
+    elif filters.local_type:
+        conditions.append(Programme.local_type == clean_local_type(filters.local_type))
+    if filters.month is not None:
+        if filters.month not in range(1, 13):
+            raise Invalid(N_("农时月份应在 1 到 12 之间"), code="months")
+        # A list of numbers is text on both databases: [3, 11], perhaps without blanks.
+        listed = func.replace(func.replace(cast(Programme.months, Text), " ", ""), "]", ",]")
+        wanted = str(filters.month)
+        conditions.append(
+            or_(listed == "[,]", listed.contains(f"[{wanted},"), listed.contains(f",{wanted},"))
+        )
+    if filters.tag:
+        conditions.append(
+            exists().where(ProgrammeTag.programme_id == Programme.id, ProgrammeTag.tag == filters.tag)
+        )
+    if filters.course:
+        course = known_id(filters.course)
+        conditions.append(
+            exists().where(CourseProgramme.programme_id == Programme.id, CourseProgramme.course_id == course)
+        )
     return conditions
 
 

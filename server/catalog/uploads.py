@@ -363,7 +363,7 @@ def _store(
         if upload.state == UploadState.COMPLETE:
             return Completed(session.get_one(Asset, upload.asset_id), known=False)
         _require_open(upload)
-        known = _known_asset(session, folder, sha256, upload.size)
+        known = known_asset(session, folder, sha256, upload.size)
         asset = known or _new_asset(session, caller, folder, upload, path, sha256, now)
         if known is not None:
             retry_failed(session, known.id)
@@ -382,7 +382,7 @@ def _store(
     return Completed(asset, known=known is not None)
 
 
-def _known_asset(session: Session, folder: Path, sha256: str, size: int) -> Asset | None:
+def known_asset(session: Session, folder: Path, sha256: str, size: int) -> Asset | None:
     """An asset of the same bytes whose file is really there."""
     same = session.scalars(select(Asset).where(Asset.sha256 == sha256, Asset.size == size).order_by(Asset.id))
     return next((asset for asset in same if (folder.parent / asset.path).is_file()), None)

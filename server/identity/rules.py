@@ -64,6 +64,7 @@ class Action(StrEnum):
     CATALOG_WITHDRAW = "catalog.withdraw"
     CATALOG_REVIEW = "catalog.review"
     CATALOG_SETTINGS = "catalog.settings"
+    CATALOG_FEEDS = "catalog.feeds"
     REVIEW_FIRST = "review.first"
     REVIEW_SECOND = "review.second"
     REVIEW_FINAL = "review.final"
@@ -107,6 +108,7 @@ TABLE: dict[Action, frozenset[Role]] = {
     Action.CATALOG_SUBMIT: _CONTRIBUTORS,
     Action.CATALOG_WITHDRAW: _EDITORS,
     Action.CATALOG_SETTINGS: _ADMIN,
+    Action.CATALOG_FEEDS: frozenset({Role.PROVINCE_ADMIN, Role.PROVINCE_EDITOR, Role.CITY_EDITOR}),
     Action.CATALOG_REVIEW: _REVIEWERS,
     # That no person holds two stages of one edition, and the contributor none, is a rule of the review itself.
     Action.REVIEW_FIRST: frozenset({Role.FIRST_REVIEWER}),

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, func, select
 
-from server.catalog import search, search_index, service
+from server.catalog import courses, search, search_index, service
+from server.catalog.courses import CourseChanges
 from server.catalog.models import Airing, Asset, Department, Edition, EditionState, Programme
 from server.catalog.programmes import Changes, NewProgramme, Rights, change_programme, create_programme
 from server.catalog.search import Filters
@@ -188,6 +189,37 @@ def test_filters_by_length_rights_and_where_it_was_shown(
     for wrong in ({"rights": "x"}, {"unseen_in": "x"}, {"unseen_in": "131"}):
         with pytest.raises(Invalid):
             find(**wrong)
+
+
+def test_filters_by_what_is_said(database: Database, people: People, add: Add, find: Find) -> None:
+    add("春播", more=Changes(months=[3, 4], tags=["玉米"], sections=["nongji"]))
+    add("冬闲", more=Changes(months=[1, 12], local_type="arts", kind="courseware"))
+    add("全年")
+    assert find(month=3) == ["全年", "春播"]
+    assert find(month=1) == find(month=12) == ["全年", "冬闲"]
+    assert find(month=2) == ["全年"]
+    assert find(tag="玉米") == find(section="nongji") == ["春播"]
+    assert find(local_type="any") == find(local_type="地方特色文艺") == find(kind="课件") == ["冬闲"]
+    for wrong in ({"month": 13}, {"kind": "x"}, {"local_type": "x"}):
+        with pytest.raises(Invalid):
+            find(**wrong)
+
+
+def test_initials_tags_courses_and_further_shelves_are_found(
+    database: Database, people: People, add: Add, find: Find
+) -> None:
+    wheat = add("冬小麦返青", more=Changes(tags=["田间管理"], sections=["fazhi"], local_type="customs"))
+    add("别的")
+    for q in ("dxm", "xmfq", "XMFQ", "田间", "法治", "风土"):
+        assert find(q) == ["冬小麦返青"], q
+    editor = people["editor"]
+    with database.write() as session:
+        said = CourseChanges(title="果树栽培", programmes=[wheat])
+        course = courses.create_course(session, editor, said, now=NOW)
+    assert find("栽培") == find(course=course.id) == ["冬小麦返青"]
+    with database.write() as session:
+        courses.change_course(session, editor, course.id, CourseChanges(programmes=[]), now=NOW)
+    assert find("栽培") == []
 
 
 # ---------------------------------------------------------------- kept in step

@@ -28,6 +28,7 @@ catalog.submit                  x  x  x  x  x  .  .  .  .  .  .  .  .  .
 catalog.withdraw                x  x  x  x  .  .  .  .  .  .  .  .  .  .
 catalog.review                  .  .  .  .  .  x  x  x  .  .  .  .  .  .
 catalog.settings                x  .  .  .  .  .  .  .  .  .  .  .  .  .
+catalog.feeds                   x  x  x  .  .  .  .  .  .  .  .  .  .  .
 review.first                    .  .  .  .  .  x  .  .  .  .  .  .  .  .
 review.second                   .  .  .  .  .  .  x  .  .  .  .  .  .  .
 review.final                    .  .  .  .  .  .  .  x  .  .  .  .  .  .
