@@ -109,6 +109,19 @@ class ApiClient:
         return content
 
 
+def put_raw(url: str, data: bytes) -> None:
+    """PUT bytes to an address that needs no token of ours. Raises ServerAway, ApiError."""
+    pool = urllib3.PoolManager(
+        timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=READ_TIMEOUT_S), retries=False
+    )
+    try:
+        response = pool.request("PUT", url, body=data, redirect=False)
+    except urllib3.exceptions.HTTPError as error:
+        raise ServerAway(N_("连不上服务器 %(server)s"), server=url.partition("?")[0]) from error
+    if response.status >= 300:
+        raise ApiError({"status": response.status, "title": f"HTTP {response.status}"})
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """``--server``, ``--token`` and ``--json`` of a command that talks to the API."""
     parser.add_argument("--server", help="URL of the console (YUANBO_SERVER)")

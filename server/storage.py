@@ -10,6 +10,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -164,6 +165,95 @@ class S3Store:
 
     def delete(self, key: str) -> None:
         self._client.remove_object(self._bucket, key)
+
+    # --- multipart uploads of source files, under u/… ---
+    def begin_multipart(self, key: str) -> str:
+        """Open a multipart upload; its id."""
+        return str(self._client._create_multipart_upload(self._bucket, key, {}))  # noqa: SLF001  -- the client's only way to parts
+
+    def part_url(self, key: str, multipart: str, number: int) -> str:
+        """Where a browser may PUT this one part itself, for an hour."""
+        return str(
+            self._client.get_presigned_url(
+                "PUT",
+                self._bucket,
+                key,
+                expires=timedelta(hours=1),
+                extra_query_params={"uploadId": multipart, "partNumber": str(number)},
+            )
+        )
+
+    def put_part(self, key: str, multipart: str, number: int, data: bytes) -> str:
+        """Store one part; S3's ETag."""
+        return str(self._client._upload_part(self._bucket, key, data, {}, multipart, number)).strip('"')  # noqa: SLF001  -- the client's only way to parts
+
+    def parts(self, key: str, multipart: str) -> list[tuple[int, int, str]]:
+        """(number, size, ETag) of the parts that arrived. Raises FileNotFoundError when the upload is over."""
+        from minio.error import S3Error
+
+        found: list[tuple[int, int, str]] = []
+        marker: str | None = None
+        while True:
+            try:
+                answer = self._client._list_parts(  # noqa: SLF001  -- the client's only way to parts
+                    self._bucket, key, multipart, part_number_marker=marker
+                )
+            except S3Error as error:
+                if error.code in ("NoSuchUpload", "NoSuchKey"):
+                    raise FileNotFoundError(key) from error
+                raise
+            found += [(part.part_number, int(part.size or 0), part.etag.strip('"')) for part in answer.parts]
+            if not answer.is_truncated or not answer.parts:
+                return found
+            marker = str(answer.next_part_number_marker)
+
+    def finish_multipart(self, key: str, multipart: str, parts: list[tuple[int, int, str]]) -> None:
+        """Make one object of the parts."""
+        from minio.datatypes import Part
+
+        self._client._complete_multipart_upload(  # noqa: SLF001  -- the client's only way to parts
+            self._bucket, key, multipart, [Part(number, etag) for number, _, etag in parts]
+        )
+
+    def abort_multipart(self, key: str, multipart: str) -> None:
+        """Give the parts up; twice changes nothing."""
+        from minio.error import S3Error
+
+        try:
+            self._client._abort_multipart_upload(self._bucket, key, multipart)  # noqa: SLF001  -- the client's only way to parts
+        except S3Error as error:
+            if error.code != "NoSuchUpload":
+                raise
+
+    def fetch(self, key: str, target: Path) -> None:
+        """Bring an object to this machine; the file appears whole. Raises FileNotFoundError."""
+        beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+        try:
+            with beside.open("xb") as writing:
+                for chunk in self.chunks(key):
+                    writing.write(chunk)
+                writing.flush()
+                os.fsync(writing.fileno())
+            os.replace(beside, target)
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
+
+
+def upload_key(upload_id: str) -> str:
+    return f"u/{upload_id}"
+
+
+def source_file(store: Store, data: Path, path: str) -> Path:
+    """A source file on this machine: ``path`` below the data folder, brought from S3 where it is not there yet.
+
+    Raises FileNotFoundError.
+    """
+    local = data / path
+    if not local.exists() and isinstance(store, S3Store):
+        local.parent.mkdir(parents=True, exist_ok=True)
+        store.fetch(upload_key(local.name), local)
+    return local
 
 
 def open_store(config: Config) -> Store:

@@ -261,9 +261,17 @@ def _guard() -> Response | None:
     return None
 
 
+def _object_store() -> list[str]:
+    """Where browsers send the parts of uploads when objects lie in S3."""
+    s3 = config().s3
+    return [f"{'https' if s3.secure else 'http'}://{s3.endpoint}"] if s3 else []
+
+
 def _headers(response: Response) -> Response:
     headers = response.headers
-    headers.setdefault("Content-Security-Policy", CSP.format(read=" ".join(config().read_urls)))
+    headers.setdefault(
+        "Content-Security-Policy", CSP.format(read=" ".join([*config().read_urls, *_object_store()]))
+    )
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("Referrer-Policy", "same-origin")
     if not request.path.startswith("/static"):

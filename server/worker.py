@@ -22,10 +22,12 @@ def main() -> int:
 
     jobs.start(config)
     harvesting = catalog.start_harvesting(config, stop)
+    checking = catalog.start_checking(config, stop)
     logging.getLogger(__name__).info("worker ready")
     stop.wait()
     jobs.stop()
     harvesting.join(timeout=5)
+    checking.join(timeout=5)
     return 0
 
 

@@ -12,13 +12,14 @@ from spectree import Response
 from protocol.documents import Sha256Hex
 from protocol.times import Timestamp
 from server import clock
-from server.catalog import programmes, search, service, uploads, views
+from server.catalog import completing, programmes, search, service, uploads, views
 from server.catalog.models import Stage, Upload
 from server.catalog.programmes import Changes, NewProgramme, Rights
 from server.catalog.search import Filters
 from server.errors import Invalid, YuanboError
 from server.i18n import N_
 from server.identity.rules import Action
+from server.storage import S3Store
 from server.web import Problem, caller, config, database, moment, permit, reading, spec, store, writing
 
 blueprint = Blueprint("catalog_api", __name__)
@@ -28,6 +29,12 @@ Text = Annotated[str, Meta(max_length=20_000)]
 
 def _folder() -> Path:
     return config().uploads
+
+
+def _cloud() -> S3Store | None:
+    """Where source files lie when objects lie in S3."""
+    found = store()
+    return found if isinstance(found, S3Store) else None
 
 
 # --- shelves ----------------------------------------------------------------------------------------------------------
@@ -85,8 +92,32 @@ class CompletedView(views.AssetView, kw_only=True):
     job: views.JobView
 
 
-def _upload(upload: Upload) -> views.UploadView:
-    return views.upload_view(upload, uploads.part_count(upload.size, upload.part_size))
+class RecogniseRequest(Struct, kw_only=True):
+    """``parts_sha256``: SHA-256 over the hex SHA-256 of the file's parts (of ``part_size``), one after another."""
+
+    parts_sha256: Sha256Hex
+
+
+class RecognisedView(Struct, kw_only=True):
+    """``asset`` where the file is here already; then nothing needs to be sent."""
+
+    asset: CompletedView | None
+
+
+class PartUrlView(Struct, kw_only=True):
+    """``url`` takes this one part by PUT, without our token."""
+
+    url: str
+
+
+def _upload(upload: Upload, twin: bool = False) -> views.UploadView:
+    return views.upload_view(upload, uploads.part_count(upload.size, upload.part_size), twin=twin)
+
+
+def _completed(done: completing.Completed) -> CompletedView:
+    return CompletedView(
+        **_fields(views.asset_view(done.asset)), job=views.job_view(done.asset), known=done.known
+    )
 
 
 @blueprint.post("/api/v1/uploads")
@@ -99,9 +130,15 @@ def create_upload(json: UploadRequest) -> Any:
     """Open a resumable upload; then PUT its parts."""
     with writing() as session:
         upload = uploads.create(
-            session, caller(), _folder(), filename=json.filename, size=json.size, now=clock.now()
+            session,
+            caller(),
+            _folder(),
+            filename=json.filename,
+            size=json.size,
+            cloud=_cloud(),
+            now=clock.now(),
         )
-        return _upload(upload), 201
+        return _upload(upload, twin=uploads.has_twin(session, upload.size)), 201
 
 
 @blueprint.get("/api/v1/uploads")
@@ -118,9 +155,40 @@ def list_uploads(query: UploadQuery) -> Any:
 @permit(Action.CATALOG_UPLOAD)
 @spec.validate(resp=Response(HTTP_200=views.UploadView, HTTP_404=Problem), tags=["uploads"])
 def get_upload(upload_id: str) -> Any:
-    """How far an upload is: the parts that arrived whole."""
+    """How far an upload is: the parts that arrived whole, and how much of it is checked."""
+    cloud = _cloud()
+    with writing() if cloud else reading() as session:
+        upload = uploads.get(session, caller(), upload_id)
+        if cloud:
+            uploads.sync_parts(session, cloud, upload)
+        return _upload(upload, twin=uploads.has_twin(session, upload.size))
+
+
+@blueprint.get("/api/v1/uploads/<upload_id>/parts/<int:number>/url")
+@permit(Action.CATALOG_UPLOAD)
+@spec.validate(
+    resp=Response(HTTP_200=PartUrlView, HTTP_404=Problem, HTTP_409=Problem, HTTP_422=Problem),
+    tags=["uploads"],
+)
+def get_part_url(upload_id: str, number: int) -> Any:
+    """Where to PUT a part of an upload whose ``direct`` is true: an address of the object store, good for an hour."""
+    cloud = _cloud()
+    if cloud is None:
+        raise Invalid(N_("这个上传不在对象存储里"), code="not_direct")
     with reading() as session:
-        return _upload(uploads.get(session, caller(), upload_id))
+        return PartUrlView(url=uploads.part_url(session, caller(), cloud, upload_id, number))
+
+
+@blueprint.post("/api/v1/uploads/<upload_id>/recognise")
+@permit(Action.CATALOG_UPLOAD)
+@spec.validate(resp=Response(HTTP_200=RecognisedView, HTTP_404=Problem, HTTP_409=Problem), tags=["uploads"])
+def recognise_upload(upload_id: str, json: RecogniseRequest) -> Any:
+    """Ask whether the same file is here already, before it is sent. Worth it where the upload's ``twin`` is true."""
+    with writing() as session:
+        done = completing.recognise(
+            session, caller(), _folder(), upload_id, json.parts_sha256, _cloud(), now=clock.now()
+        )
+        return RecognisedView(asset=_completed(done) if done else None)
 
 
 @blueprint.put("/api/v1/uploads/<upload_id>/parts/<int:number>")
@@ -157,15 +225,25 @@ def _let_finish() -> None:
 @blueprint.post("/api/v1/uploads/<upload_id>/complete")
 @permit(Action.CATALOG_UPLOAD)
 @spec.validate(
-    resp=Response(HTTP_200=CompletedView, HTTP_404=Problem, HTTP_409=Problem, HTTP_422=Problem),
+    resp=Response(
+        HTTP_200=CompletedView,
+        HTTP_202=views.UploadView,
+        HTTP_404=Problem,
+        HTTP_409=Problem,
+        HTTP_422=Problem,
+    ),
     tags=["uploads"],
 )
 def complete_upload(upload_id: str, json: CompleteRequest) -> Any:
-    """All parts are there: check them and make the source file of it. Encoding begins at once."""
-    done = uploads.complete(database(), caller(), _folder(), upload_id, sha256=json.sha256, now=clock.now())
-    return CompletedView(
-        **_fields(views.asset_view(done.asset)), job=views.job_view(done.asset), known=done.known
+    """All parts are there: check them and make the source file of it. Encoding begins at once. 202: a large file is
+    being checked; look at the upload until it is complete, or open again with an error."""
+    done = completing.complete(
+        database(), caller(), _folder(), upload_id, sha256=json.sha256, cloud=_cloud(), now=clock.now()
     )
+    if done is None:
+        with reading() as session:
+            return _upload(uploads.get(session, caller(), upload_id)), 202
+    return _completed(done), 200
 
 
 @blueprint.delete("/api/v1/uploads/<upload_id>")
@@ -174,7 +252,7 @@ def complete_upload(upload_id: str, json: CompleteRequest) -> Any:
 def abort_upload(upload_id: str) -> Any:
     """Give an upload up; its bytes are deleted."""
     with writing() as session:
-        uploads.abort(session, caller(), _folder(), upload_id)
+        uploads.abort(session, caller(), _folder(), upload_id, _cloud())
     return "", 204
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from server.catalog import uploads
+from server.catalog import completing, uploads
 from server.catalog.feeds_fetch import Answer, Fetcher, FetchFailed, FetchRefused, Limits
 from server.catalog.models import Asset, AssetState, Upload, UploadState
 from server.catalog.renditions import retry_failed
@@ -133,7 +133,7 @@ def adopt(
         created_by=caller.id,
         created_at=now,
     )
-    asset = uploads.known_asset(session, folder, file.sha256, file.size)
+    asset = completing.known_asset(session, folder, file.sha256, file.size)
     if asset is None:
         kept = uploads.kept_path(folder, upload.id)
         os.replace(file.path, kept)

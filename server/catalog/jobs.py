@@ -8,16 +8,20 @@ from contextlib import closing
 
 from server import clock
 from server.catalog import feeds_harvest, uploads
+from server.catalog.completing import Follower
 from server.config import Config
 from server.db import Database
+from server.storage import S3Store, open_store
 
 log = logging.getLogger(__name__)
 
 
 def sweep_uploads(config: Config) -> None:
     """Give up uploads that were left alone for a week, delete files that belong to nothing."""
+    store = open_store(config)
+    cloud = store if isinstance(store, S3Store) else None
     with closing(Database(config.database_url)) as database, database.write() as session:
-        removed = uploads.sweep(session, config.uploads, now=clock.now())
+        removed = uploads.sweep(session, config.uploads, cloud=cloud, now=clock.now())
     if removed:
         log.info("removed %s abandoned upload files", removed)
 
@@ -38,3 +42,24 @@ def _harvest(config: Config, stop: threading.Event) -> None:
                 harvester.tidy()
             except Exception:  # the database may be away for a moment: the next tick finds it
                 log.exception("harvesting")
+
+
+ROUND_S = 1.0
+"""Pause between two rounds of checking uploads."""
+
+
+def start_checking(config: Config, stop: threading.Event) -> threading.Thread:
+    """Hash large uploads as they arrive and when they are complete, until ``stop``."""
+    thread = threading.Thread(target=_check, args=(config, stop), name="checking", daemon=True)
+    thread.start()
+    return thread
+
+
+def _check(config: Config, stop: threading.Event) -> None:
+    with closing(Database(config.database_url)) as database:
+        follower = Follower(database, config.uploads, open_store(config))
+        while not stop.wait(ROUND_S):
+            try:
+                follower.tick(now=clock.now())
+            except Exception:  # the database or S3 may be away for a moment: the next round finds it
+                log.exception("checking uploads")

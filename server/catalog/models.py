@@ -11,9 +11,17 @@ States of an edition, named by what it awaits::
 
 States of an asset::
 
-    uploaded ─► processing ─► ready
-                    ├─► refused   the file is at fault; the reason names it
-                    └─► failed    we are at fault; may be tried again
+    preparing ─► uploaded ─► processing ─► ready
+        │                        ├─► refused   the file is at fault; the reason names it
+        └─► refused              └─► failed    we are at fault; may be tried again
+
+*Preparing* is courseware whose pages are made into pictures and into a film that is encoded like any other.
+
+States of an upload::
+
+    open ─► checking ─► complete      a small file goes straight to complete
+      │  ◄──── (a part was damaged)
+      └─► aborted
 """
 
 from __future__ import annotations
@@ -60,6 +68,7 @@ EMPTY_RECIPE_SHA256 = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61
 
 
 class AssetState(StrEnum):
+    PREPARING = "preparing"
     UPLOADED = "uploaded"
     PROCESSING = "processing"
     READY = "ready"
@@ -69,6 +78,7 @@ class AssetState(StrEnum):
 
 class UploadState(StrEnum):
     OPEN = "open"
+    CHECKING = "checking"
     COMPLETE = "complete"
     ABORTED = "aborted"
 
@@ -143,7 +153,12 @@ class Department(Base):
 
 
 class Upload(Base):
-    """A resumable upload with S3's multipart semantics; parts are written at their offset in one file."""
+    """A resumable upload with S3's multipart semantics: parts are written at their offset in one file, or, with
+    ``multipart_id``, lie in an S3 multipart upload under ``u/<id>``.
+
+    While it is *checking*, its bytes are hashed in the background: ``checked`` of ``size`` so far. ``error_code`` says
+    why it went back to *open*.
+    """
 
     __tablename__ = "uploads"
 
@@ -154,6 +169,12 @@ class Upload(Base):
     state: Mapped[str] = mapped_column(String(10), default=UploadState.OPEN)
     created_by: Mapped[str] = mapped_column(Uuid(as_uuid=False), index=True)
     created_at: Mapped[datetime]
+    multipart_id: Mapped[str | None] = mapped_column(String(300))
+    claimed_sha256: Mapped[str | None] = mapped_column(String(64))
+    checked: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    checking_at: Mapped[datetime | None]
+    """When the one that checks it was last heard of."""
+    error_code: Mapped[str | None] = mapped_column(String(40))
     asset_id: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))
     parts: Mapped[list[UploadPart]] = relationship(order_by="UploadPart.number")
 
@@ -168,7 +189,10 @@ class UploadPart(Base):
 
 
 class Asset(Base):
-    """源文件: what was uploaded, untouched. ``path`` is relative to the data folder, ``progress`` is per cent encoded."""
+    """源文件: what was uploaded, untouched. ``path`` is relative to the data folder, ``progress`` is per cent encoded.
+
+    Of courseware ``original`` is what was uploaded (``sha256`` is its) and ``path`` the film made of its pages.
+    """
 
     __tablename__ = "assets"
 
@@ -177,6 +201,9 @@ class Asset(Base):
     path: Mapped[str] = mapped_column(String(255))
     size: Mapped[int] = mapped_column(BigInteger)
     sha256: Mapped[str] = mapped_column(String(64), index=True)
+    parts_sha256: Mapped[str | None] = mapped_column(String(64), index=True)
+    """By which the same file is recognised before it is sent (hashing.parts_sha256)."""
+    original: Mapped[str | None] = mapped_column(String(255))
     state: Mapped[str] = mapped_column(String(12), default=AssetState.UPLOADED, index=True)
     error_code: Mapped[str | None] = mapped_column(String(40))
     error_text: Mapped[str | None] = mapped_column(Text)

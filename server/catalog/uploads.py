@@ -2,10 +2,11 @@
 again if need be, across lost lines and restarts; then the file is hashed and becomes an asset.
 
 A part's bytes stream through :func:`write_part` without a transaction open; its row is taken away before and put back
-after, so that a row always means bytes that arrived whole. ``complete`` hashes every part against its row again: what
+after, so that a row always means bytes that arrived whole. ``completing`` hashes every part against its row again: what
 two senders of one part wrote into each other, or a disk lost, is sent again and never becomes an asset.
 
-Files: ``uploads/<upload id>.part`` while open, ``uploads/<upload id>`` once it is an asset's.
+Files: ``uploads/<upload id>.part`` while open, ``uploads/<upload id>`` once it is an asset's. Where objects lie in S3
+(``cloud``) the parts do too: a browser PUTs them there itself, under addresses that hold for an hour.
 """
 
 from __future__ import annotations
@@ -20,18 +21,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from sqlalchemy import delete, exists, func, select
+from sqlalchemy import delete, exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from server.catalog.models import Asset, AssetState, Upload, UploadPart, UploadState
-from server.catalog.renditions import retry_failed
+from server.catalog.models import Asset, Upload, UploadPart, UploadState
 from server.catalog.service import known_id
-from server.db import Database, take_turn
 from server.errors import Conflict, Invalid, NotFound, TooLarge, TooMany, YuanboError
 from server.i18n import N_
-from server.identity import audit
 from server.identity.rules import Action, Caller
-from server.readplane import sync_folder
+from server.storage import S3Store, upload_key
 
 log = logging.getLogger(__name__)
 
@@ -60,12 +58,6 @@ class DiskFull(YuanboError):
     title = N_("服务器磁盘空间不足")
 
 
-class PartDamaged(Invalid):
-    """Bytes on disk are not those that arrived: these parts must be sent again."""
-
-    code = "part_damaged"
-
-
 def part_size_for(size: int) -> int:
     """Bytes of a part: 8 MiB, or more whole MiB where 10,000 parts would not do."""
     needed = -(-size // MAX_PARTS)
@@ -90,7 +82,14 @@ def plain_filename(text: str) -> str:
 
 # --- opening and looking ------------------------------------------------------------------------------------------
 def create(
-    session: Session, caller: Caller, folder: Path, *, filename: str, size: int, now: datetime
+    session: Session,
+    caller: Caller,
+    folder: Path,
+    *,
+    filename: str,
+    size: int,
+    cloud: S3Store | None = None,
+    now: datetime,
 ) -> Upload:
     """Open an upload. Raises Invalid (empty, no name), TooLarge, TooMany, DiskFull."""
     caller.require(Action.CATALOG_UPLOAD)
@@ -100,7 +99,8 @@ def create(
     if size > MAX_SIZE:
         raise TooLarge(N_("文件“%(file)s”超过 %(most)s GB"), file=name, most=MAX_SIZE // (1024 * MIB))
     _check_open_uploads(session, caller)
-    _check_room(folder, size, name)
+    if cloud is None:
+        _check_room(folder, size, name)
     upload = Upload(
         filename=name,
         size=size,
@@ -108,11 +108,20 @@ def create(
         state=UploadState.OPEN,
         created_by=caller.id,
         created_at=now,
+        checked=0,
         asset_id=None,
     )
     session.add(upload)
     session.flush()
+    if cloud is not None:
+        upload.multipart_id = cloud.begin_multipart(upload_key(upload.id))
+        session.flush()
     return upload
+
+
+def has_twin(session: Session, size: int) -> bool:
+    """Whether a file of this very size is here already: then it is worth the sender's while to hash it."""
+    return bool(session.scalar(select(exists().where(Asset.size == size, Asset.parts_sha256.is_not(None)))))
 
 
 def _check_open_uploads(session: Session, caller: Caller) -> None:
@@ -159,13 +168,46 @@ class Span:
     length: int
 
 
-def begin_part(session: Session, caller: Caller, folder: Path, upload_id: str, number: int) -> Span:
-    """Where part ``number`` (from 1) goes; an earlier copy of it no longer counts. Raises NotFound, Conflict, Invalid."""
+def part_url(session: Session, caller: Caller, cloud: S3Store, upload_id: str, number: int) -> str:
+    """Where a browser PUTs a part of an upload that lies in S3. Raises NotFound, Conflict, Invalid."""
     upload = get(session, caller, upload_id)
-    _require_open(upload)
+    require_open(upload)
+    _check_number(upload, number)
+    if upload.multipart_id is None:
+        raise Invalid(N_("这个上传不在对象存储里"), code="not_direct")
+    return cloud.part_url(upload_key(upload.id), upload.multipart_id, number)
+
+
+def sync_parts(session: Session, cloud: S3Store, upload: Upload) -> None:
+    """Learn from S3 which parts of an open upload arrived."""
+    if upload.multipart_id is None or upload.state != UploadState.OPEN:
+        return
+    try:
+        found = cloud.parts(upload_key(upload.id), upload.multipart_id)
+    except FileNotFoundError:
+        return  # made one object already, or given up: what is recorded stays
+    forget_all_parts(session, upload.id)
+    session.expire(upload, ["parts"])
+    session.add_all(
+        UploadPart(upload_id=upload.id, number=number, size=size, etag=etag[:64])
+        for number, size, etag in found
+    )
+    session.flush()
+
+
+def _check_number(upload: Upload, number: int) -> None:
     count = part_count(upload.size, upload.part_size)
     if not 1 <= number <= count:
         raise Invalid(N_("这个文件只有第 1 到第 %(count)s 段"), code="part_number", count=count)
+
+
+def begin_part(session: Session, caller: Caller, folder: Path, upload_id: str, number: int) -> Span:
+    """Where part ``number`` (from 1) goes; an earlier copy of it no longer counts. Raises NotFound, Conflict, Invalid."""
+    upload = get(session, caller, upload_id)
+    require_open(upload)
+    _check_number(upload, number)
+    if upload.multipart_id is not None:
+        raise Invalid(N_("这个上传的各段直接送到对象存储"), code="direct")
     session.execute(delete(UploadPart).where(UploadPart.upload_id == upload.id, UploadPart.number == number))
     offset = (number - 1) * upload.part_size
     return Span(
@@ -232,206 +274,52 @@ def _wrong_size(span: Span, came: int) -> Invalid:
 def record_part(session: Session, caller: Caller, span: Span, etag: str) -> UploadPart:
     """The part is on disk. Raises Conflict when the upload was finished or given up meanwhile."""
     upload = get(session, caller, span.upload_id)
-    _require_open(upload)
+    require_open(upload)
     part = session.merge(UploadPart(upload_id=upload.id, number=span.number, size=span.length, etag=etag))
     session.flush()
     return part
 
 
-def _require_open(upload: Upload) -> None:
+def require_open(upload: Upload) -> None:
+    """Raises Conflict when it takes no more parts."""
+    if upload.state == UploadState.CHECKING:
+        raise Conflict(N_("“%(file)s”正在核对"), code="upload_checking", file=upload.filename)
     if upload.state == UploadState.COMPLETE:
         raise Conflict(N_("“%(file)s”已经上传完成"), code="upload_complete", file=upload.filename)
     if upload.state == UploadState.ABORTED:
         raise Conflict(N_("“%(file)s”的上传已取消"), code="upload_aborted", file=upload.filename)
 
 
-# --- completing ---------------------------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Completed:
-    """What an upload became. ``known``: the same bytes were here already, nothing was stored twice."""
-
-    asset: Asset
-    known: bool
-
-
-def complete(
-    database: Database,
-    caller: Caller,
-    folder: Path,
-    upload_id: str,
-    *,
-    sha256: str | None = None,
-    now: datetime,
-) -> Completed:
-    """Make an asset of a finished upload; asking again gives the same one. Opens its own transactions, because hashing
-    a large file takes minutes.
-
-    Raises Invalid (parts missing, size or hash not as claimed), PartDamaged, Conflict (given up), NotFound.
-    """
-    with database.read() as session:
-        upload = get(session, caller, upload_id)
-        if upload.state == UploadState.COMPLETE:
-            return Completed(session.get_one(Asset, upload.asset_id), known=False)
-        _require_open(upload)
-        parts = list(upload.parts)
-    _check_parts(upload, parts)
-    path = _file_of(folder, upload)
-    found = _hash(path, parts)
-    if found.damaged:
-        with database.write() as session:
-            _forget_parts(session, upload.id, found.damaged)
-        raise PartDamaged(
-            N_("“%(file)s”第 %(parts)s 段损坏，请重传"), file=upload.filename, parts=_listed(found.damaged)
-        )
-    if sha256 is not None and sha256.lower() != found.sha256:
-        raise Invalid(N_("“%(file)s”的 SHA-256 与声明的不符"), code="sha256", file=upload.filename)
-    return _store(database, caller, folder, upload.id, path, found.sha256, now)
-
-
-def _check_parts(upload: Upload, parts: Sequence[UploadPart]) -> None:
-    here = {part.number for part in parts}
-    missing = [n for n in range(1, part_count(upload.size, upload.part_size) + 1) if n not in here]
-    if missing:
-        raise Invalid(
-            N_("“%(file)s”还缺第 %(parts)s 段"),
-            code="parts_missing",
-            file=upload.filename,
-            parts=_listed(missing),
-        )
-
-
-def _listed(numbers: Sequence[int]) -> str:
-    """``1、2、5…``, at most ten."""
-    return "、".join(map(str, numbers[:10])) + ("…" if len(numbers) > 10 else "")
-
-
-def _file_of(folder: Path, upload: Upload) -> Path:
-    """The upload's bytes: still open, or already renamed by a ``complete`` that a crash cut off before its commit."""
-    for path in (open_path(folder, upload.id), kept_path(folder, upload.id)):
-        try:
-            size = path.stat().st_size
-        except FileNotFoundError:
-            continue
-        if size != upload.size:
-            raise Invalid(
-                N_("“%(file)s”应为 %(size)s 字节，实际 %(found)s 字节"),
-                code="size",
-                file=upload.filename,
-                size=upload.size,
-                found=size,
-            )
-        return path
-    raise Invalid(N_("“%(file)s”的内容已不在服务器上，请重新上传"), code="lost", file=upload.filename)
-
-
-@dataclass(frozen=True)
-class _Hashed:
-    sha256: str
-    damaged: tuple[int, ...]
-
-
-def _hash(path: Path, parts: Sequence[UploadPart]) -> _Hashed:
-    """SHA-256 of the whole file, and the parts whose bytes are not those that arrived."""
-    whole = hashlib.sha256()
-    damaged = []
-    with path.open("rb") as file:
-        for part in parts:
-            piece = hashlib.sha256()
-            left = part.size
-            while left and (chunk := file.read(min(MIB, left))):
-                whole.update(chunk)
-                piece.update(chunk)
-                left -= len(chunk)
-            if piece.hexdigest() != part.etag:
-                damaged.append(part.number)
-    return _Hashed(whole.hexdigest(), tuple(damaged))
-
-
-def _forget_parts(session: Session, upload_id: str, numbers: Sequence[int]) -> None:
-    session.execute(
-        delete(UploadPart).where(UploadPart.upload_id == upload_id, UploadPart.number.in_(numbers))
-    )
-
-
-def _store(
-    database: Database, caller: Caller, folder: Path, upload_id: str, path: Path, sha256: str, now: datetime
-) -> Completed:
-    """Name the file and record the asset; the copy goes only after the record of the one we keep is certain."""
-    with database.write() as session:
-        take_turn(session, f"asset:{sha256}")  # two uploads of the same bytes must not both become assets
-        upload = session.get_one(Upload, upload_id, populate_existing=True)
-        if upload.state == UploadState.COMPLETE:
-            return Completed(session.get_one(Asset, upload.asset_id), known=False)
-        _require_open(upload)
-        known = known_asset(session, folder, sha256, upload.size)
-        asset = known or _new_asset(session, caller, folder, upload, path, sha256, now)
-        if known is not None:
-            retry_failed(session, known.id)
-        upload.state, upload.asset_id = UploadState.COMPLETE, asset.id
-        session.flush()
-        audit.append(
-            session,
-            actor=caller,
-            action="asset.known" if known else "asset.store",
-            subject=f"asset:{asset.id}",
-            detail={"upload": upload.id, "filename": upload.filename, "size": upload.size, "sha256": sha256},
-            now=now,
-        )
-    if known is not None:
-        path.unlink(missing_ok=True)
-    return Completed(asset, known=known is not None)
-
-
-def known_asset(session: Session, folder: Path, sha256: str, size: int) -> Asset | None:
-    """An asset of the same bytes whose file is really there."""
-    same = session.scalars(select(Asset).where(Asset.sha256 == sha256, Asset.size == size).order_by(Asset.id))
-    return next((asset for asset in same if (folder.parent / asset.path).is_file()), None)
-
-
-def _new_asset(
-    session: Session, caller: Caller, folder: Path, upload: Upload, path: Path, sha256: str, now: datetime
-) -> Asset:
-    kept = kept_path(folder, upload.id)
-    if path != kept:
-        os.replace(path, kept)
-        sync_folder(folder)
-    asset = Asset(
-        filename=upload.filename,
-        path=f"{folder.name}/{kept.name}",
-        size=upload.size,
-        sha256=sha256,
-        state=AssetState.UPLOADED,
-        uploaded_by=caller.id,
-        created_at=now,
-    )
-    session.add(asset)
-    session.flush()
-    return asset
-
-
 # --- giving up and tidying ----------------------------------------------------------------------------------------
-def abort(session: Session, caller: Caller, folder: Path, upload_id: str) -> None:
+def abort(
+    session: Session, caller: Caller, folder: Path, upload_id: str, cloud: S3Store | None = None
+) -> None:
     """Give an upload up and delete its bytes; twice changes nothing. Raises Conflict when it is an asset already."""
     upload = get(session, caller, upload_id)
-    if upload.state == UploadState.COMPLETE:
-        _require_open(upload)
-    upload.state = UploadState.ABORTED
-    _forget_all_parts(session, upload.id)
+    if upload.state in (UploadState.COMPLETE, UploadState.CHECKING):
+        require_open(upload)
+    _give_up(session, upload, cloud)
     open_path(folder, upload.id).unlink(missing_ok=True)
 
 
-def _forget_all_parts(session: Session, upload_id: str) -> None:
+def _give_up(session: Session, upload: Upload, cloud: S3Store | None) -> None:
+    upload.state = UploadState.ABORTED
+    forget_all_parts(session, upload.id)
+    if cloud is not None and upload.multipart_id is not None:
+        cloud.abort_multipart(upload_key(upload.id), upload.multipart_id)
+
+
+def forget_all_parts(session: Session, upload_id: str) -> None:
     session.execute(delete(UploadPart).where(UploadPart.upload_id == upload_id))
 
 
-def sweep(session: Session, folder: Path, *, now: datetime) -> int:
+def sweep(session: Session, folder: Path, *, cloud: S3Store | None = None, now: datetime) -> int:
     """Give up uploads left alone for a week and delete files that belong to nothing; how many files went."""
     stale = session.scalars(
         select(Upload).where(Upload.state == UploadState.OPEN, Upload.created_at < now - ABANDONED_AFTER)
     )
     for upload in stale:
-        upload.state = UploadState.ABORTED
-        _forget_all_parts(session, upload.id)
+        _give_up(session, upload, cloud)
     session.flush()
     removed = 0
     for path in folder.iterdir():
@@ -443,11 +331,13 @@ def sweep(session: Session, folder: Path, *, now: datetime) -> int:
 
 def _belongs_to_nothing(session: Session, folder: Path, path: Path) -> bool:
     try:
-        upload_id = known_id(path.name.removesuffix(PART_SUFFIX))
+        upload_id = known_id(path.name.partition(".")[0])
     except NotFound:
         return False
-    is_open = select(exists().where(Upload.id == upload_id, Upload.state == UploadState.OPEN))
-    is_kept = select(exists().where(Asset.path == f"{folder.name}/{path.name}"))
+    under_way = (UploadState.OPEN, UploadState.CHECKING)
+    is_open = select(exists().where(Upload.id == upload_id, Upload.state.in_(under_way)))
+    place = f"{folder.name}/{path.name}"
+    is_kept = select(exists().where(or_(Asset.path == place, Asset.original == place)))
     return not session.scalar(is_open) and not session.scalar(is_kept)
 
 

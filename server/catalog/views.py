@@ -37,6 +37,7 @@ from server.identity.service import names_of
 from server.regions import service as regions
 
 JOB_OF_ASSET: dict[AssetState, str] = {
+    AssetState.PREPARING: "queued",
     AssetState.UPLOADED: "queued",
     AssetState.PROCESSING: "running",
     AssetState.READY: "done",
@@ -267,7 +268,11 @@ class PartView(Struct, kw_only=True):
 
 
 class UploadView(Struct, kw_only=True):
-    """``parts`` are those that arrived whole; of ``part_count`` parts all but the last have ``part_size`` bytes."""
+    """``parts`` are those that arrived whole; of ``part_count`` parts all but the last have ``part_size`` bytes.
+
+    ``direct``: parts go straight to the object store. ``twin``: a file of this size is here, ask whether it is the same.
+    While it is *checking*, ``checked`` bytes are hashed; ``error`` says why it is open again.
+    """
 
     id: str
     filename: str
@@ -278,6 +283,10 @@ class UploadView(Struct, kw_only=True):
     created_at: Timestamp
     parts: list[PartView]
     asset: str | None
+    direct: bool = False
+    twin: bool = False
+    checked: int = 0
+    error: str | None = None
 
 
 # --- gathering --------------------------------------------------------------------------------------------------------
@@ -476,7 +485,7 @@ def job_view(asset: Asset) -> JobView:
     return JobView(state=state, progress=asset.progress, error=error)
 
 
-def upload_view(upload: Upload, part_count: int) -> UploadView:
+def upload_view(upload: Upload, part_count: int, *, twin: bool = False) -> UploadView:
     return UploadView(
         id=upload.id,
         filename=upload.filename,
@@ -487,6 +496,10 @@ def upload_view(upload: Upload, part_count: int) -> UploadView:
         created_at=to_text(upload.created_at),
         parts=[PartView(number=p.number, size=p.size, etag=p.etag) for p in upload.parts],
         asset=upload.asset_id,
+        direct=upload.multipart_id is not None,
+        twin=twin and upload.state == "open",
+        checked=upload.checked,
+        error=upload.error_code,
     )
 
 

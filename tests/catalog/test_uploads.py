@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, update
 
-from server.catalog import uploads
+from server.catalog import completing, uploads
 from server.catalog.models import Asset, AssetState, Upload, UploadPart, UploadState
 from server.config import Config
 from server.db import Database
@@ -61,10 +61,10 @@ class Sender:
         for number, start in enumerate(range(0, len(data), 1_000), start=1):
             self.part(upload, number, data[start : start + 1_000])
 
-    def complete(self, upload: str, sha256: str | None = None) -> uploads.Completed:
-        return uploads.complete(self.database, self.caller, self.folder, upload, sha256=sha256, now=NOW)
+    def complete(self, upload: str, sha256: str | None = None) -> completing.Completed:
+        return completing.complete(self.database, self.caller, self.folder, upload, sha256=sha256, now=NOW)
 
-    def whole(self, data: bytes, filename: str = "用电.mp4") -> uploads.Completed:
+    def whole(self, data: bytes, filename: str = "用电.mp4") -> completing.Completed:
         upload = self.open(len(data), filename)
         self.parts(upload, data)
         return self.complete(upload)
@@ -284,7 +284,7 @@ def test_a_byte_lost_on_disk_is_found_and_only_its_part_is_sent_again(county: Se
     with uploads.open_path(folder, upload).open("r+b") as file:
         file.seek(1_500)
         file.write(bytes([FILM[1_500] ^ 1]))
-    with pytest.raises(uploads.PartDamaged, match="第 2 段"):
+    with pytest.raises(completing.PartDamaged, match="第 2 段"):
         county.complete(upload)
     assert county.arrived(upload) == [1, 3]
     county.part(upload, 2, FILM[1_000:2_000])
