@@ -28,6 +28,7 @@ MORE = (
     "catalog.editions_api",
     "catalog.feeds_api",
     "catalog.feeds_pages",
+    "catalog.sharing_api",
 )
 """Modules beside a room's api and pages that hold a blueprint of their own."""
 PAGES = ("identity", "stations", "catalog", "transcode", "schedule", "publish", "stats", "console")
