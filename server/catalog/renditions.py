@@ -83,9 +83,12 @@ def waiting_assets(session: Session, limit: int = 100) -> Sequence[UploadedAsset
     return [_as_uploaded(asset) for asset in rows]
 
 
-def claim_uploaded(session: Session, limit: int = 10) -> Sequence[UploadedAsset]:
-    """Take files to encode: uploaded → processing, each by one taker only."""
-    return [waiting for waiting in waiting_assets(session, limit) if claim(session, waiting.id)]
+def claim_uploaded(
+    session: Session, limit: int = 10, *, only: Collection[str] | None = None
+) -> Sequence[UploadedAsset]:
+    """Take files to encode (``only``: among these ids): uploaded → processing, each by one taker only."""
+    waiting = [one for one in waiting_assets(session, limit) if only is None or one.id in only]
+    return [one for one in waiting if claim(session, one.id)]
 
 
 def claim(session: Session, asset_id: str) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 from flask import Blueprint
 from msgspec import Struct
 from spectree import Response
+from sqlalchemy.orm import Session
 
 from protocol.times import Timestamp, to_text
 from server import clock
@@ -22,7 +23,9 @@ blueprint = Blueprint("transcode_api", __name__)
 
 
 class JobAnswer(Struct, kw_only=True):
-    """``percent`` 0–100; ``eta_s`` while pictures are encoded; the error in Chinese and in English."""
+    """``phase`` review (the copy for the review desk) or ladder; ``percent`` 0–100 of the phase; ``eta_s`` while pictures
+    are encoded; the error in Chinese and in English.
+    """
 
     id: str
     asset: str
@@ -31,6 +34,9 @@ class JobAnswer(Struct, kw_only=True):
     state: str
     attempt: int
     priority: int
+    level: str
+    phase: str
+    recipe_sha256: str
     step: str | None
     percent: float
     fps: float | None
@@ -45,17 +51,38 @@ class JobAnswer(Struct, kw_only=True):
 
 
 class StepAnswer(Struct, kw_only=True):
-    """One finished step of an attempt, for technicians."""
+    """One finished step of an attempt, for technicians: ``log`` is what the media tools were told and said."""
 
     step: str
     attempt: int
     started_at: str
     seconds: float
     note: str
+    executor: str | None = None
+    log: str = ""
+
+
+class PartAnswer(Struct, kw_only=True):
+    """A piece of a long job, on some worker."""
+
+    name: str
+    attempt: int
+    ended: bool
+    frames_done: int
+    fps: float
+    seconds: float
+    executor: str | None
 
 
 class JobDetail(JobAnswer, kw_only=True):
     steps: list[StepAnswer]
+    parts: list[PartAnswer]
+
+
+class PriorityRequest(Struct, kw_only=True):
+    """``level``: urgent, normal or low."""
+
+    level: str
 
 
 class JobList(Struct, kw_only=True):
@@ -73,6 +100,8 @@ class JobQuery(Struct, kw_only=True):
 
 
 class ExecutorAnswer(Struct, kw_only=True):
+    """A worker: alive, stopped in good order, or declared dead after its silence."""
+
     id: str
     host: str
     pid: int
@@ -89,7 +118,8 @@ class ExecutorList(Struct, kw_only=True):
 def _values(job: JobView) -> dict[str, Any]:
     return {
         "id": job.id, "asset": job.asset_id, "filename": job.filename, "size": job.size, "state": job.state.value,
-        "attempt": job.attempt, "priority": job.priority, "step": job.step, "percent": job.percent, "fps": job.fps,
+        "attempt": job.attempt, "priority": job.priority, "level": job.level.value, "phase": job.phase.value,
+        "recipe_sha256": job.recipe_sha256, "step": job.step, "percent": job.percent, "fps": job.fps,
         "eta_s": job.eta_s, "error_code": job.error_code, "error_text": job.error_text,
         "error_text_en": job.error_text_en, "executor": job.executor_id, "created_at": to_text(job.created_at),
         "started_at": to_text(job.started_at) if job.started_at else None,
@@ -97,8 +127,15 @@ def _values(job: JobView) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _detail(job: JobView) -> JobDetail:
-    return JobDetail(**_values(job), steps=[StepAnswer(**step) for step in job.steps])
+def _detail(session: Session, job: JobView) -> JobDetail:
+    parts = [
+        PartAnswer(
+            name=part.name, attempt=part.attempt, ended=part.ended, frames_done=part.frames_done, fps=part.fps,
+            seconds=part.seconds, executor=part.executor_id,
+        )
+        for part in service.parts_of_job(session, job)
+    ]  # fmt: skip
+    return JobDetail(**_values(job), steps=[StepAnswer(**step) for step in job.steps], parts=parts)
 
 
 @blueprint.get("/api/v1/jobs")
@@ -128,7 +165,41 @@ def list_jobs(query: JobQuery) -> JobList:
 def get_job(job_id: str) -> JobDetail:
     """One job with its steps."""
     with reading() as session:
-        return _detail(service.get_job(session, caller(), job_id))
+        return _detail(session, service.get_job(session, caller(), job_id))
+
+
+@blueprint.get("/api/v1/jobs/outdated")
+@permit(Action.JOBS_MANAGE)
+@spec.validate(resp=Response(HTTP_200=JobList, HTTP_403=Problem), tags=["transcode"])
+def list_outdated() -> JobList:
+    """Jobs whose renditions an older version of a profile made."""
+    with reading() as session:
+        found = service.outdated(session, caller())
+    return JobList(items=[JobAnswer(**_values(job)) for job in found])
+
+
+@blueprint.post("/api/v1/jobs/outdated")
+@permit(Action.JOBS_MANAGE)
+@spec.validate(resp=Response(HTTP_200=JobList, HTTP_403=Problem), tags=["transcode"])
+def encode_outdated() -> JobList:
+    """Encode those again, after everything else; each new ladder takes the old one's place whole."""
+    with writing() as session:
+        found = service.encode_outdated_anew(session, caller())
+    return JobList(items=[JobAnswer(**_values(job)) for job in found])
+
+
+@blueprint.post("/api/v1/jobs/<job_id>/priority")
+@permit(Action.JOBS_MANAGE)
+@spec.validate(
+    resp=Response(HTTP_200=JobDetail, HTTP_404=Problem, HTTP_409=Problem, HTTP_422=Problem),
+    tags=["transcode"],
+)
+def set_priority(job_id: str, json: PriorityRequest) -> JobDetail:
+    """Give a waiting job another place."""
+    with writing() as session:
+        return _detail(
+            session, service.set_priority(session, caller(), job_id, service.level_named(json.level))
+        )
 
 
 @blueprint.post("/api/v1/jobs/<job_id>/cancel")
@@ -137,7 +208,7 @@ def get_job(job_id: str) -> JobDetail:
 def cancel_job(job_id: str) -> JobDetail:
     """Stop a job; its media tools are gone within two seconds."""
     with writing() as session:
-        return _detail(service.cancel(session, caller(), job_id, now=clock.now()))
+        return _detail(session, service.cancel(session, caller(), job_id, now=clock.now()))
 
 
 @blueprint.post("/api/v1/jobs/<job_id>/retry")
@@ -146,7 +217,7 @@ def cancel_job(job_id: str) -> JobDetail:
 def retry_job(job_id: str) -> JobDetail:
     """Begin a failed or cancelled job again."""
     with writing() as session:
-        return _detail(service.retry(session, caller(), job_id))
+        return _detail(session, service.retry(session, caller(), job_id))
 
 
 @blueprint.post("/api/v1/jobs/<job_id>/urgent")
@@ -155,7 +226,7 @@ def retry_job(job_id: str) -> JobDetail:
 def make_urgent(job_id: str) -> JobDetail:
     """Put a waiting job before all others."""
     with writing() as session:
-        return _detail(service.make_urgent(session, caller(), job_id))
+        return _detail(session, service.make_urgent(session, caller(), job_id))
 
 
 @blueprint.get("/api/v1/executors")

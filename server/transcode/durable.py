@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from server.db import Database
 from server.storage import Store
 from server.transcode.errors import TranscodeError
+from server.transcode.exchange import Exchange
 from server.transcode.profiles import DEFAULT_PROFILES, Profile
 from server.transcode.work import Turn
 
@@ -60,14 +61,11 @@ class Bench:
     work: Path
     is_stopping: Callable[[], None]
     """Raises when the worker is stopping."""
+    exchange: Exchange
     profiles: tuple[Profile, ...] = DEFAULT_PROFILES
 
     def folder(self, job_id: str) -> Path:
         return self.work / job_id
-
-    def source(self, path: str) -> Path:
-        """An uploaded file on this machine."""
-        return self.data / path
 
 
 def patiently(action: Callable[[], T], *, patience_s: float = DATABASE_PATIENCE_S) -> T:

@@ -18,7 +18,10 @@ from typing import Any
 
 import ffmpeg as _graph
 
+from server.transcode.coding import DECODERS as CHECKING_DECODERS
+from server.transcode.coding import ENCODERS
 from server.transcode.errors import FfmpegMissing
+from server.transcode.profiles import Codec
 
 SETTING = "YUANBO_FFMPEG"
 INPUT_NAME = "input"
@@ -137,6 +140,23 @@ def find_binaries() -> Binaries:
     raise FfmpegMissing(
         "no usable ffmpeg: " + ("; ".join(tried) or f"set {SETTING} or install the requirements")
     )
+
+
+@cache
+def _features(kind: str) -> frozenset[str]:
+    """The names of ``encoders`` or ``decoders`` of the ffmpeg that is used."""
+    said = _ask(find_binaries().ffmpeg, f"-{kind}")
+    return frozenset(words[1] for line in said.splitlines() if len(words := line.split()) > 1)
+
+
+def why_not(codec: Codec) -> str | None:
+    """Why this ffmpeg cannot make and check pictures of a codec; None when it can."""
+    encoder, decoders = ENCODERS[codec], CHECKING_DECODERS[codec]
+    if encoder not in _features("encoders"):
+        return f"this ffmpeg has no encoder {encoder}"
+    if not _features("decoders").intersection(decoders):
+        return f"this ffmpeg encodes {codec.value} but cannot decode it ({' or '.join(decoders)}), so the result could not be checked"
+    return None
 
 
 def hostile_options() -> dict[str, str | int]:

@@ -15,7 +15,9 @@ import secrets
 import socket
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetEnqueueOptions, SetWorkflowID
@@ -23,15 +25,19 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from server import clock
+from server.catalog import renditions
 from server.config import Config
 from server.db import Database
 from server.storage import open_store
-from server.transcode import executors, queueing, work, workflow
+from server.transcode import executors, queueing, tidy, work, workflow
 from server.transcode.durable import Bench, Result
+from server.transcode.errors import FfmpegMissing
+from server.transcode.exchange import open_exchange
 from server.transcode.executors import ExecutorView
-from server.transcode.ffmpeg import find_binaries
+from server.transcode.ffmpeg import find_binaries, why_not
 from server.transcode.models import Executor
 from server.transcode.parts import run_part
+from server.transcode.profiles import PROFILES, Codec, Profile, chosen
 from server.transcode.runner import describe_protections
 from server.transcode.states import ExecutorState
 from server.transcode.work import Turn
@@ -44,7 +50,12 @@ HEARTBEAT_S = 1.0
 ROUND_S = 1.0
 LEASE_S = 6.0
 QUEUE_POLL_S = 0.5
+PARTS_POLL_S = 0.25
 STOP_PATIENCE_S = 3.0
+TIDY_EVERY_S = 600.0
+TIDY_AT_ONCE = 1000
+KEEP_ENDED = timedelta(days=7)
+PROFILES_SETTING = "YUANBO_PROFILES"
 
 
 class WorkerStopping(BaseException):
@@ -64,12 +75,16 @@ class Worker:
         self._idle = threading.Condition()
         self._running = 0
         self._threads: list[threading.Thread] = []
+        self.store = open_store(config)
+        self._tidied_at = 0.0
         self._bench = Bench(
             database=self._database,
-            store=open_store(config),
+            store=self.store,
             data=config.data,
             work=config.run / "transcode",
             is_stopping=self._raise_when_stopping,
+            profiles=_wanted_profiles(),
+            exchange=open_exchange(config, self.store),
         )
 
     def start(self) -> None:
@@ -77,6 +92,7 @@ class Worker:
         binaries = find_binaries()
         log.info("ffmpeg %s from %s: %s", binaries.version, binaries.source, binaries.ffmpeg)
         log.info("%s", describe_protections())
+        log.info("profiles: %s", ", ".join(profile.name for profile in self._bench.profiles))
         self._bench.work.mkdir(parents=True, exist_ok=True)
         self._register()
         _launch_dbos(self._config, self.executor_id)
@@ -156,8 +172,11 @@ class Worker:
                 executors.revive(session, self.executor_id)
 
     def _make_round(self) -> None:
+        with self._database.read() as session:
+            uploads = renditions.waiting_assets(session, limit=10)
+        reachable = [one.id for one in uploads if self._bench.exchange.offer_source(one.path, one.sha256)]
         with self._database.write() as session:
-            queueing.take_uploads(session, now=clock.now())
+            queueing.take_uploads(session, now=clock.now(), only=reachable)
             queueing.take_cuts(session, now=clock.now())
             self._declare_dead(session)
         with self._database.read() as session:
@@ -168,6 +187,17 @@ class Worker:
             with self._database.write() as session:
                 queueing.note_enqueued(session, job_id, workflow_id)
         self._resume_abandoned()
+        if time.monotonic() - self._tidied_at > TIDY_EVERY_S:
+            self._tidied_at = time.monotonic()
+            self._tidy()
+
+    def _tidy(self) -> None:
+        """Forget what ended long ago: finished workflows with their steps, parts, workers, fetched sources."""
+        before = clock.now() - KEEP_ENDED
+        with self._database.write() as session:
+            tidy.forget(session, before)
+        forget_workflows(before)
+        self._bench.exchange.forget(before)
 
     def _declare_dead(self, session: Session) -> None:
         for one in executors.executors(session):
@@ -188,6 +218,39 @@ class Worker:
             if one.executor_id not in alive:
                 log.info("taking over %s from %s", one.workflow_id, one.executor_id)
                 DBOS.resume_workflow(one.workflow_id, queue_name=one.queue_name or queueing.LANE_SHORT)
+
+
+def forget_workflows(before: datetime) -> int:
+    """Delete finished workflows that ended before; returns how many. Their outcomes are the jobs' rows."""
+    ended = DBOS.list_workflows(
+        status=["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"],
+        completed_before=before.isoformat(), limit=TIDY_AT_ONCE, load_input=False, load_output=False,
+    )  # fmt: skip
+    if ended:
+        DBOS.delete_workflows([one.workflow_id for one in ended])
+    return len(ended)
+
+
+def _wanted_profiles() -> tuple[Profile, ...]:
+    """What YUANBO_PROFILES names (default: the ladder), without what this machine's ffmpeg cannot make.
+
+    Raises FfmpegMissing on an unknown name, or where nothing is left.
+    """
+    try:
+        wanted = chosen(os.environ.get(PROFILES_SETTING, "").replace(",", " ").split())
+    except KeyError as error:
+        raise FfmpegMissing(
+            f"{PROFILES_SETTING} names {error}, which is none of {', '.join(PROFILES)}"
+        ) from error
+    made = []
+    for profile in wanted:
+        if reason := why_not(profile.codec):
+            log.error("profile %s is left out: %s", profile.name, reason)
+        else:
+            made.append(profile)
+    if not any(profile.codec is Codec.H264 for profile in made):
+        raise FfmpegMissing(f"{PROFILES_SETTING} must name at least one H.264 profile, which every box plays")
+    return tuple(made)
 
 
 def this_host() -> str:
@@ -234,7 +297,8 @@ def _launch_dbos(config: Config, executor_id: str) -> None:
     DBOS.listen_queues(queues)
     DBOS.launch()
     for queue in queues:
-        DBOS.register_queue(queue, worker_concurrency=1, polling_interval_sec=QUEUE_POLL_S)
+        poll_s = PARTS_POLL_S if queue == queueing.PARTS_QUEUE else QUEUE_POLL_S
+        DBOS.register_queue(queue, worker_concurrency=1, polling_interval_sec=poll_s)
 
 
 WORKFLOW_NAME, PART_NAME = "transcode", "transcode-part"

@@ -29,6 +29,7 @@ class PartsView:
     ended: frozenset[str]
     frames_done: int
     fps: float
+    count: int
 
 
 def begin_part(session: Session, job_id: str, round_: int, name: str, executor_id: str) -> PartTurn | None:
@@ -76,6 +77,7 @@ def parts_of(session: Session, job_id: str, round_: int) -> PartsView:
         frozenset(row.name for row in rows if row.ended),
         sum(row.frames_done for row in rows),
         sum(row.fps for row in rows if not row.ended),
+        len(rows),
     )
 
 

@@ -57,6 +57,7 @@ class PartOrder:
     kind: str
     number: int
     source: str
+    sha256: str
     probe: MediaProbe
     plan: Plan
     span: Span
@@ -80,11 +81,16 @@ class InParts:
             self._order("encode", number, self._clips[one.role], one.span)
             for number, one in enumerate(pieces)
         ]
+        for role in self._clips:
+            source = self._execution.source(role)
+            self._execution.bench.exchange.offer_source(source.path, source.sha256)
         results = self._begin(orders)
         clips = list(self._clips.values())
         sound = self._execution.step("sound", Sound, lambda: produce.encode_sound(clips, self._prepared))
         watch = produce.watch_frames(self._main.plan, self._execution.show)
         made = [self._execution.open(text, Pictures) for text in self._wait(results, watch)]
+        for pictures in made:
+            self._execution.bench.exchange.fetch(_files(pictures))
         return produce.join_parts(made, sound)
 
     @property
@@ -94,6 +100,7 @@ class InParts:
     def check(self, renditions: Sequence[ProducedRendition], complaints: int) -> Checked:
         """Every rendition decoded, sampled spans compared; what takes longest is begun first."""
         files = {one.profile: one.path for one in renditions}
+        self._execution.bench.exchange.offer(files.values())
         whole = Span(0, self._main.plan.frames)
         decodes = [
             self._order(
@@ -128,8 +135,10 @@ class InParts:
         *,
         measure: bool = False,
     ) -> PartOrder:
-        path = self._execution.source(clip.role).path
-        return PartOrder(kind, number, path, clip.scene.probe, clip.plan, span, files or {}, measure)
+        source = self._execution.source(clip.role)
+        return PartOrder(
+            kind, number, source.path, source.sha256, clip.scene.probe, clip.plan, span, files or {}, measure
+        )
 
     def _begin(self, orders: Sequence[PartOrder]) -> dict[str, Result]:
         execution = self._execution
@@ -191,7 +200,7 @@ def _do_part(bench: Bench, turn: partrows.PartTurn, text: str) -> Kept:
     try:
         order = unpack(text, PartOrder, job_folder)
         folder.mkdir(parents=True, exist_ok=True)
-        isolate(bench.source(order.source), folder)
+        isolate(bench.exchange.source(order.source, order.sha256), folder)
         return Kept(value=pack(_part(bench, turn, order, folder), job_folder))
     except MediaRefused as refusal:
         return Kept(refused=refusal.reason_code, detail=refusal.detail)
@@ -220,11 +229,18 @@ def _part(bench: Bench, turn: partrows.PartTurn, order: PartOrder, folder: Path)
             partrows.record_part(session, turn, frames_done=frames, fps=fps)
 
     scene = Scene(folder, order.probe, is_cancelled)
+    bench.exchange.fetch(order.files.values())
     if order.kind == "encode":
         clip = Clip(Role.MAIN, scene, order.plan)
-        return produce.encode_clip(clip, order.span, part=order.number, on_frames=on_frames, into=folder)
+        made = produce.encode_clip(clip, order.span, part=order.number, on_frames=on_frames, into=folder)
+        bench.exchange.offer(_files(made))
+        return made
     files = {profile: bring(path, folder) for profile, path in order.files.items()}
     if order.kind == "compare":
         return compare_span(scene, order.plan, files, order.span)
     (file,) = files.values()
     return Measured(check_decodes(scene, order.plan, file, measure=order.measure))
+
+
+def _files(made: Pictures) -> list[Path]:
+    return [*made.parts.values(), *made.posters, *made.tiles]

@@ -5,7 +5,7 @@ A short item never waits behind a three-hour one: they have lanes of their own, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -86,10 +86,10 @@ def job_row(session: Session, job_id: str) -> TranscodeJob:
 
 
 # --- for the worker ---------------------------------------------------------------------------------------------------
-def take_uploads(session: Session, *, now: datetime) -> list[str]:
-    """Make a job for every uploaded file that has none; returns the new jobs' ids."""
+def take_uploads(session: Session, *, now: datetime, only: Collection[str] | None = None) -> list[str]:
+    """Make a job for every uploaded file (``only``: among these) that has none; returns the new jobs' ids."""
     made = []
-    for asset in catalog.claim_uploaded(session):
+    for asset in catalog.claim_uploaded(session, only=only):
         existing = _job_of(session, asset.id)
         if existing is not None:  # the catalogue let a failed file wait again
             restart(session, existing)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from server.catalog import renditions as catalog
 from server.catalog.models import EMPTY_RECIPE_SHA256, Asset, Rendition
-from server.errors import Conflict, NotFound
+from server.errors import Conflict, Invalid, NotFound
 from server.i18n import N_
 from server.identity.rules import Action, Caller
 from server.transcode import queueing
@@ -164,6 +164,13 @@ def retry(session: Session, caller: Caller, job_id: str) -> JobView:
     return _view(job_row(session, job_id))
 
 
+def level_named(name: str) -> Priority:
+    """Raises Invalid."""
+    if name not in set(Priority):
+        raise Invalid(N_("优先级只能是 urgent、normal 或 low"))
+    return Priority(name)
+
+
 def set_priority(session: Session, caller: Caller, job_id: str, level: Priority) -> JobView:
     """Give a waiting job another place. Raises NotFound; Conflict when it no longer waits."""
     caller.require(Action.JOBS_MANAGE)
@@ -189,6 +196,33 @@ def encode_outdated_anew(session: Session, caller: Caller) -> list[JobView]:
     caller.require(Action.JOBS_MANAGE, PROVINCE)
     rows = queueing.outdated_jobs(session)
     return [_view(job_row(session, row.id)) for row in rows if queueing.encode_anew(session, row)]
+
+
+def running_by_executor(session: Session) -> dict[str, list[str]]:
+    """The names of the files that each worker is busy with, its own jobs and parts of others'."""
+    busy: dict[str, list[str]] = {}
+    own = select(TranscodeJob.executor_id, TranscodeJob.filename).where(
+        TranscodeJob.state == JobState.RUNNING
+    )
+    parts = (
+        select(TranscodePart.executor_id, TranscodeJob.filename)
+        .join(TranscodeJob, TranscodeJob.id == TranscodePart.job_id)
+        .where(
+            TranscodeJob.state == JobState.RUNNING,
+            TranscodePart.round == TranscodeJob.round,
+            TranscodePart.ended.is_(False),
+        )
+    )
+    for executor_id, filename in [*session.execute(own), *session.execute(parts)]:
+        names = busy.setdefault(executor_id or "", [])
+        if filename not in names:
+            names.append(filename)
+    return busy
+
+
+def count_waiting(session: Session) -> int:
+    """How many jobs wait, whoever's they are."""
+    return session.scalar(select(func.count()).where(TranscodeJob.state == JobState.QUEUED)) or 0
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ from server.transcode.durable import (
 )
 from server.transcode.encode import Clip, Scene, can_seek
 from server.transcode.errors import Cancelled, MediaRefused, OutputBroken, Reason, ToolFailed, ToolTimedOut
-from server.transcode.files import bring
+from server.transcode.files import WorkLost, bring
 from server.transcode.ladder import Plan, Role, split
 from server.transcode.media import MediaProbe
 from server.transcode.parts import InParts, Piece
@@ -156,7 +156,7 @@ class Execution:
     def source(self, role: Role) -> Source:
         """The source file of a clip."""
         turn = self.turn
-        return turn.around.get(role) or Source(turn.path, turn.filename, turn.prepared)
+        return turn.around.get(role) or Source(turn.path, turn.filename, turn.sha256, turn.prepared)
 
     def _place(self, role: Role) -> Path:
         return self.folder if role is Role.MAIN else self.folder / role.value
@@ -172,14 +172,15 @@ class Execution:
     def _inspect(self, role: Role) -> Prepared:
         source = self.source(role)
         return produce.step_inspect(
-            self.bench.source(source.path),
+            self.bench.exchange.source(source.path, source.sha256),
             self._place(role),
             name=source.filename,
             is_cancelled=self.is_cancelled,
         )
 
     def _scene(self, role: Role, probe: MediaProbe) -> Scene:
-        isolate(self.bench.source(self.source(role).path), self._place(role))
+        source = self.source(role)
+        isolate(self.bench.exchange.source(source.path, source.sha256), self._place(role))
         return Scene(self._place(role), probe, self.is_cancelled)
 
     def _plans(self, prepared: Mapping[Role, Prepared]) -> dict[Role, Plan]:
@@ -373,6 +374,9 @@ def run_job(bench: Bench, job_id: str, workflow_id: str, executor_id: str, durab
         log.info("job %s: %s", job_id, refusal.message_en)
     except Cancelled:
         end = "cancelled"
+    except WorkLost as error:
+        log.warning("job %s: what a dead worker had made is not reachable, begins anew: %s", job_id, error)
+        end = _conclude(bench, lambda session: work.again(session, turn, counts=False), "lost")
     except (
         Exception
     ) as error:  # the job runner's broad catch: whatever failed is written down and tried again

@@ -11,7 +11,7 @@ from server.app import create_app
 from server.catalog.models import Asset
 from server.db import Database, new_id
 from server.identity.rules import Role
-from server.transcode import queueing
+from server.transcode import commands, queueing
 from tests.stations.office import NOW, add_person, add_regions, make_config
 
 
@@ -48,6 +48,16 @@ def test_a_job_is_read_cancelled_and_retried(app: Flask, database: Database, job
     assert client.post(f"/api/v1/jobs/{job_id}/cancel", headers=admin).get_json()["state"] == "cancelled"
     assert client.post(f"/api/v1/jobs/{job_id}/cancel", headers=admin).status_code == 409
     assert client.post(f"/api/v1/jobs/{job_id}/retry", headers=admin).get_json()["state"] == "queued"
+    assert (
+        client.post(f"/api/v1/jobs/{job_id}/priority", json={"level": "low"}, headers=admin).get_json()[
+            "level"
+        ]
+        == "low"
+    )
+    nonsense = client.post(f"/api/v1/jobs/{job_id}/priority", json={"level": "first"}, headers=admin)
+    assert nonsense.status_code == 422
+    for method in (client.get, client.post):
+        assert method("/api/v1/jobs/outdated", headers=admin).get_json()["items"] == []
     assert client.get("/api/v1/jobs?state=nonsense", headers=admin).status_code == 422
     assert client.get("/api/v1/executors", headers=admin).get_json()["items"] == []
 
@@ -62,7 +72,20 @@ def test_another_countys_people_do_not_learn_of_a_job(app: Flask, database: Data
 
 def test_the_pages_show_the_queue_and_a_job(app: Flask, database: Database, job_id: str) -> None:
     client, admin = app.test_client(), add_person(database, Role.PROVINCE_ADMIN, "13")
-    for path in ("/jobs", "/jobs/fragment", f"/jobs/{job_id}"):
+    paths = ("/jobs", "/jobs?state=queued", "/jobs/fragment", f"/jobs/{job_id}", f"/jobs/{job_id}/fragment")
+    for path in paths:
         page = client.get(path, headers=admin)
         assert page.status_code == 200
         assert "冬小麦.mp4" in page.text
+
+
+def test_a_job_is_a_bar_in_the_terminal() -> None:
+    job = {
+        "percent": 50.0,
+        "step": "encode",
+        "state": "running",
+        "fps": 71.6,
+        "eta_s": 65,
+        "filename": "片.mp4",
+    }
+    assert commands.draw_bar(job) == f"{'█' * 12}{'░' * 12}  50.0 %  encode  72 fps  1:05  片.mp4"

@@ -19,7 +19,7 @@ from sqlalchemy import select
 from server import clock
 from server.catalog import renditions
 from server.catalog.models import Asset, AssetState, Rendition
-from server.config import Config
+from server.config import Config, S3Settings
 from server.db import Database, new_id
 from server.storage import open_store
 from server.transcode import executors, service
@@ -40,11 +40,11 @@ FILES = 8
 class Platform:
     """A data folder with its database, and worker processes on it."""
 
-    def __init__(self, data: Path, database_url: str) -> None:
+    def __init__(self, data: Path, database_url: str, s3: S3Settings | None = None) -> None:
         jobs_url = (
             database_url if database_url.startswith("postgresql") else f"sqlite:///{data / 'jobs.sqlite'}"
         )
-        self.config = Config(data=data, database_url=database_url, jobs_database_url=jobs_url)
+        self.config = Config(data=data, database_url=database_url, jobs_database_url=jobs_url, s3=s3)
         self.config.make_folders()
         self.database = Database(database_url)
         self.workers: list[subprocess.Popen[bytes]] = []
@@ -55,6 +55,11 @@ class Platform:
             "YUANBO_DATABASE_URL": self.config.database_url,
             "YUANBO_JOBS_DATABASE_URL": self.config.jobs_database_url,
         }  # fmt: skip
+        if s3 := self.config.s3:
+            environment |= {
+                "YUANBO_S3_ENDPOINT": s3.endpoint, "YUANBO_S3_BUCKET": s3.bucket, "YUANBO_S3_ACCESS_KEY": s3.access_key,
+                "YUANBO_S3_SECRET_KEY": s3.secret_key, "YUANBO_S3_SECURE": "1" if s3.secure else "0",
+            }  # fmt: skip
         with (self.config.logs / "worker.log").open("ab") as log:
             worker = subprocess.Popen(
                 [sys.executable, "-m", "server.worker"], env=environment, cwd=ROOT, stdout=log, stderr=log,
@@ -343,6 +348,30 @@ def test_a_crash_and_restart_of_the_database_loses_no_job_and_ends_none_twice(
             assert platform.recorded(asset) == (AssetState.READY, ["360p"], FILES)
             another = platform.upload(source)
             assert platform.wait_for_end(another).state is JobState.DONE
+
+
+def test_two_machines_that_share_nothing_but_the_databases_and_s3_encode_one_film(
+    tmp_path: Path, postgresql_url: str, s3_settings: S3Settings, film: Path
+) -> None:
+    with (
+        closing(Platform(tmp_path / "one", postgresql_url, s3_settings)) as one,
+        closing(Platform(tmp_path / "other", postgresql_url, s3_settings)) as other,
+    ):
+        other.start_worker()
+        other.wait_for_workers(1)
+        asset = one.upload(film)
+        time.sleep(2)
+        assert one.job(asset) is None, "nobody takes a file that he cannot reach"
+        one.start_worker()
+        parts = one.wait_for_parts(asset, lambda ended: len({part.executor_id for part in ended}) == 2)
+        assert parts
+        assert one.wait_for_end(asset).state is JobState.DONE
+        assert one.recorded(asset) == (AssetState.READY, ["360p"], FILES)
+        store = open_store(one.config)
+        with one.database.read() as session:
+            for rendition in renditions.renditions_of(session, asset):
+                stored = b"".join(store.chunks(f"m/{rendition.sha256}"))
+                assert hashlib.sha256(stored).hexdigest() == rendition.sha256
 
 
 def somebody() -> object:

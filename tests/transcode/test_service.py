@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import update
 
-from server.catalog.models import Asset, AssetState
+from server.catalog import renditions
+from server.catalog.models import Asset, AssetState, Edition, Programme, Section
+from server.catalog.recipe import Recipe
+from server.catalog.renditions import REVIEW_PROFILE, NewFile, NewRendition
 from server.db import Database, new_id
-from server.errors import Conflict, Forbidden, NotFound
-from server.identity.rules import Caller, Role
-from server.transcode import executors, partrows, queueing, service, work
+from server.errors import Conflict, Forbidden, Invalid, NotFound
+from server.identity.rules import Caller
+from server.identity.rules import Role as Office
+from server.transcode import executors, partrows, queueing, service, tidy, work
 from server.transcode.errors import MediaRefused, Reason
-from server.transcode.models import Executor
+from server.transcode.ladder import Role
+from server.transcode.models import Executor, TranscodeJob
+from server.transcode.profiles import PROFILES
 from server.transcode.queueing import Priority
 from server.transcode.results import Progress
 from server.transcode.service import JobView
-from server.transcode.states import MOVES, ExecutorState, JobState, may_move, sources
+from server.transcode.states import MOVES, ExecutorState, JobState, Phase, may_move, sources
 from server.transcode.work import Turn
+from tests.stations.office import add_regions
 
 NOW = datetime(2026, 12, 5, 11, 0, tzinfo=UTC)
-TECHNICIAN = Caller(id=new_id(), username="t", name="技术员", grants=((Role.TECHNICIAN, "13"),))
-PARTNER = Caller(id=new_id(), username="p", name="资源单位", grants=((Role.PARTNER, "13"),))
-COUNTY = Caller(id=new_id(), username="c", name="县技术员", grants=((Role.TECHNICIAN, "130123"),))
+TECHNICIAN = Caller(id=new_id(), username="t", name="技术员", grants=((Office.TECHNICIAN, "13"),))
+PARTNER = Caller(id=new_id(), username="p", name="资源单位", grants=((Office.PARTNER, "13"),))
+COUNTY = Caller(id=new_id(), username="c", name="县技术员", grants=((Office.TECHNICIAN, "130123"),))
 
 Upload = Callable[..., str]
 
@@ -218,3 +227,204 @@ def test_the_table_of_moves_has_no_way_out_of_refused_and_only_a_new_encoding_ou
     assert not MOVES[JobState.REFUSED]
     assert may_move(JobState.FAILED, JobState.QUEUED)
     assert set(sources(JobState.CANCELLED)) == {JobState.QUEUED, JobState.RUNNING}
+
+
+# --- phases, cuts, priorities, new versions ---------------------------------------------------------------------------
+def output(profile: str = "360p", version: int = 1, mark: str = "a") -> NewRendition:
+    return NewRendition(profile, version, mark * 64, 10, mark * 64, 640, 360, 1000, 5000)
+
+
+def reviewed(database: Database, asset: str) -> None:
+    """The review copy is made."""
+    turn = begun(database, asset)
+    assert turn.phase is Phase.REVIEW
+    copy = (
+        output(REVIEW_PROFILE, mark="f"),
+        NewFile("playlist", "e" * 64, 10, "e" * 64, profile=REVIEW_PROFILE),
+    )
+    with database.write() as session:
+        assert work.finish_review(session, turn, copy, prepared="{}", duration_ms=5000, now=NOW)
+
+
+def encoded(database: Database, asset: str, *made: NewRendition) -> None:
+    turn = begun(database, asset)
+    assert turn.phase is Phase.LADDER
+    with database.write() as session:
+        assert work.finish(session, turn, made, [], duration_ms=5000, probe={}, now=NOW)
+
+
+def test_the_review_copy_is_there_before_the_ladder_and_stands_apart_from_it(
+    database: Database, upload: Upload
+) -> None:
+    asset = upload()
+    reviewed(database, asset)
+    job = view(database, asset)
+    assert (job.state, job.phase, job.percent) == (JobState.QUEUED, Phase.LADDER, 0.0)
+    with database.read() as session:
+        copy = renditions.review_copy(session, asset)
+        assert copy is not None
+        assert (copy.media.sha256, copy.playlist.sha256) == ("f" * 64, "e" * 64)
+        assert renditions.renditions_of(session, asset) == []
+        assert session.get_one(Asset, asset).state == AssetState.PROCESSING
+    encoded(database, asset, output())
+    with database.read() as session:
+        assert [one.profile for one in renditions.renditions_of(session, asset)] == ["360p"]
+        assert renditions.files_of(session, asset) == []
+        assert renditions.review_copy(session, asset) is not None
+
+
+def test_both_phases_are_one_progress_of_the_file(database: Database, upload: Upload) -> None:
+    asset = upload()
+    turn = begun(database, asset)
+    seen = []
+    for phase, percent in (
+        (Phase.REVIEW, 50.0),
+        (Phase.REVIEW, 100.0),
+        (Phase.LADDER, 0.0),
+        (Phase.LADDER, 100.0),
+    ):
+        seen.append(work.asset_percent(phase, percent))
+    assert seen == [5, 10, 10, 100]
+    with database.write() as session:
+        assert work.record_progress(session, turn, Progress("review", 50.0), now=NOW)
+        assert session.get_one(Asset, asset).progress == 5
+
+
+@pytest.fixture
+def programme(database: Database) -> str:
+    add_regions(database)
+    with database.write() as session:
+        session.add(Section(slug="farm", name="农技", name_en="Farming", position=1))
+        session.flush()
+        made = Programme(
+            title="冬小麦", section="farm", region="13", created_by=PARTNER.id, created_at=NOW, updated_at=NOW
+        )
+        session.add(made)
+        session.flush()
+        return made.id
+
+
+def edition(database: Database, programme: str, asset: str, number: int, cut: Recipe) -> str:
+    with database.write() as session:
+        made = Edition(programme_id=programme, number=number, asset_id=asset, recipe=cut.plain(),
+                       recipe_sha256=cut.sha256, contributor_id=PARTNER.id, created_at=NOW)  # fmt: skip
+        session.add(made)
+        session.flush()
+        return made.id
+
+
+def test_a_cut_that_editions_need_is_encoded_once_and_changes_nothing_of_its_source(
+    database: Database, upload: Upload, programme: str
+) -> None:
+    asset = upload()
+    cut = Recipe(in_ms=1000, out_ms=4000)
+    edition(database, programme, asset, 1, cut)
+    edition(database, programme, asset, 2, cut)
+    with database.write() as session:
+        assert queueing.take_cuts(session, now=NOW) == [], "its source is not accepted yet"
+    reviewed(database, asset)
+    encoded(database, asset, output())
+    with database.write() as session:
+        (job_id,) = queueing.take_cuts(session, now=NOW)
+        assert queueing.take_cuts(session, now=NOW) == []
+        session.execute(update(TranscodeJob).where(TranscodeJob.id == job_id).values(workflow_id="w"))
+        turn = work.begin(session, job_id, "w", "w1", now=NOW)
+        assert turn is not None
+        assert (turn.recipe, turn.phase, turn.is_whole, turn.prepared) == (cut, Phase.LADDER, False, "{}")
+        assert not work.fail(session, replace(turn, attempt=9), "x", "坏", "bad", now=NOW)
+        assert work.finish(session, turn, [output(mark="b")], [], duration_ms=3000, probe={"x": 1}, now=NOW)
+        row = session.get_one(Asset, asset)
+        assert (row.state, row.duration_ms, row.probe) == (AssetState.READY, 5000, {})
+        assert [one.sha256 for one in renditions.renditions_of(session, asset, cut.sha256)] == ["b" * 64]
+        assert [one.sha256 for one in renditions.renditions_of(session, asset)] == ["a" * 64]
+
+
+def test_a_recipe_names_its_intro_by_its_bytes(database: Database, upload: Upload, programme: str) -> None:
+    asset, intro = upload(), upload("片头.mp4")
+    with database.write() as session:
+        session.get_one(Asset, intro).sha256 = "1" * 64
+        session.get_one(Asset, asset).state = AssetState.READY
+    edition(database, programme, asset, 1, Recipe(intro="1" * 64, outro="2" * 64))
+    with database.write() as session:
+        (job_id,) = queueing.take_cuts(session, now=NOW)
+        turn = work.begin(session, job_id, "w", "w1", now=NOW)
+    assert turn is not None
+    assert {role: one.filename for role, one in turn.around.items()} == {Role.INTRO: "片头.mp4"}
+
+
+def test_a_waiting_job_is_given_another_place_and_a_running_one_is_not(
+    database: Database, upload: Upload
+) -> None:
+    asset = upload()
+    with database.write() as session:
+        queueing.take_uploads(session, now=NOW)
+    job = view(database, asset)
+    for level in (Priority.LOW, Priority.URGENT, Priority.NORMAL):
+        with database.write() as session:
+            assert service.set_priority(session, TECHNICIAN, job.id, level).level is level
+    with database.write() as session, pytest.raises(Invalid):
+        service.level_named("first")
+    begun(database, asset)
+    with database.write() as session, pytest.raises(Conflict):
+        service.set_priority(session, TECHNICIAN, job.id, Priority.URGENT)
+
+
+def test_an_entry_of_the_queue_is_void_once_the_job_has_another_place(
+    database: Database, upload: Upload
+) -> None:
+    asset = upload()
+    with database.write() as session:
+        queueing.take_uploads(session, now=NOW)
+        ((job_id, old, _, _),) = queueing.waiting_jobs(session)
+    with database.write() as session:
+        service.set_priority(session, TECHNICIAN, job_id, Priority.URGENT)
+        queueing.note_enqueued(session, job_id, old)
+        ((_, new, _, _),) = queueing.waiting_jobs(session)
+        queueing.note_enqueued(session, job_id, new)
+        assert work.begin(session, job_id, old, "w1", now=NOW) is None
+        assert work.begin(session, job_id, new, "w1", now=NOW) is not None
+    assert asset
+
+
+def test_what_an_old_profile_made_is_encoded_again_last_and_replaced_whole(
+    database: Database, upload: Upload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asset = upload()
+    reviewed(database, asset)
+    encoded(database, asset, output(mark="a"))
+    with database.write() as session:
+        assert service.encode_outdated_anew(session, TECHNICIAN) == []
+    monkeypatch.setitem(PROFILES, "360p", replace(PROFILES["360p"], version=2))
+    with database.write() as session:
+        (again,) = service.encode_outdated_anew(session, TECHNICIAN)
+        assert (again.state, again.level, again.phase) == (JobState.QUEUED, Priority.LOW, Phase.LADDER)
+        assert [one.sha256 for one in renditions.renditions_of(session, asset)] == ["a" * 64], "still in use"
+        assert session.get_one(Asset, asset).state == AssetState.READY
+    with database.write() as session, pytest.raises(Forbidden):
+        service.encode_outdated_anew(session, COUNTY)
+    encoded(database, asset, output(version=2, mark="b"))
+    with database.read() as session:
+        assert [one.sha256 for one in renditions.renditions_of(session, asset)] == ["b" * 64]
+
+
+def test_parts_and_workers_of_long_ago_are_forgotten_and_jobs_are_not(
+    database: Database, upload: Upload
+) -> None:
+    asset = upload()
+    turn = begun(database, asset)
+    with database.write() as session:
+        partrows.begin_part(session, turn.job_id, turn.round, "encode-00000", "w1")
+        for name in ("gone", "here"):
+            row = Executor(id=name, host="h", pid=1, process_started=1, started_at=NOW)
+            executors.register_executor(session, row)
+        executors.leave(session, "gone", ExecutorState.STOPPED)
+    with database.write() as session:
+        tidy.forget(session, NOW + timedelta(days=36500))
+        assert partrows.parts_of(session, turn.job_id, turn.round).count == 1, "the job is still running"
+        work.finish(session, turn, [], [], duration_ms=1, probe={}, now=NOW)
+        tidy.forget(session, NOW - timedelta(days=1))
+        assert partrows.parts_of(session, turn.job_id, turn.round).count == 1, "not long ago"
+        tidy.forget(session, NOW + timedelta(days=36500))
+        assert partrows.parts_of(session, turn.job_id, turn.round).count == 0
+        assert [one.id for one in executors.executors(session)] == ["here"]
+    assert view(database, asset).state is JobState.DONE
