@@ -21,6 +21,8 @@ MORE = (
     "identity.message_pages",
     "catalog.protection_api",
     "catalog.protection_pages",
+    "schedule.board_api",
+    "schedule.board_pages",
     "schedule.export_api",
     "schedule.further_api",
     "schedule.listing_pages",

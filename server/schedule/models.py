@@ -13,6 +13,7 @@ from sqlalchemy import BigInteger, ForeignKey, String, Text, UniqueConstraint, U
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.db import Base, Id
+from server.schedule.board_models import ScheduleTemplate
 from server.schedule.rule_models import (
     AirtimeRight,
     EmergencyRule,
@@ -26,7 +27,7 @@ from server.schedule.rule_models import (
 
 __all__ = [
     "AirtimeRight", "Channel", "DocumentSerial", "EmergencyRule", "Filler", "FillerSection", "NoticeRule", "PushRule",
-    "RuleChange", "Slot", "StudyEvening", "StudyRule", "WindowRule",
+    "RuleChange", "ScheduleTemplate", "Slot", "StudyEvening", "StudyRule", "WindowRule",
 ]  # fmt: skip
 
 
