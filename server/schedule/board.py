@@ -44,6 +44,8 @@ WARNINGS: dict[str, str] = {
 }
 MOST_WARNINGS = 50
 MOST_FOUND = 40
+_MOST_LOOKED_AT = 200
+"""Of what fits: the rest of it may not be released yet."""
 _LONGEST_DRAG = timedelta(minutes=45)
 
 
@@ -276,8 +278,8 @@ def library(
 ) -> list[LibraryItem]:
     """Released programmes that fit what was typed, ready to be dragged onto the board. Raises NotFound (section)."""
     caller.require(Action.SCHEDULE_EDIT)
-    filters = Filters(q=q.strip() or None, section=section or None, state="released")
-    programmes, _ = list_programmes(session, caller, filters, limit=MOST_FOUND, now=now)
+    filters = Filters(q=q.strip() or None, section=section or None)
+    programmes, _ = list_programmes(session, caller, filters, limit=_MOST_LOOKED_AT, now=now)
     playable = service.playable(session, [p.id for p in programmes])
     sections = section_names(session, english)
     airings = {
@@ -287,7 +289,7 @@ def library(
         )
     }
     found = [playable[p.id] for p in programmes if p.id in playable]
-    return [_library_item(one, airings.get(one.edition), sections) for one in found]
+    return [_library_item(one, airings.get(one.edition), sections) for one in found[:MOST_FOUND]]
 
 
 def _library_item(one: service.Playable, airing: Airing | None, sections: Mapping[str, str]) -> LibraryItem:

@@ -59,7 +59,7 @@ class Board {
     const element = document.getElementById("board-grid");
     this.shown = NARROW.matches ? new List(element, this.words, this.on) : new Grid(element, this.words, this.on);
     element.classList.toggle("is-list", NARROW.matches);
-    if (!NARROW.matches) this.shown.slotWidth = Number(document.getElementById("board-zoom").value);
+    if (!NARROW.matches) document.getElementById("board-zoom").value = this.shown.fit();
   }
 
   // --- what is shown --------------------------------------------------------------------------------------------------
@@ -86,8 +86,7 @@ class Board {
   async poll() {
     if (document.hidden || this.pending || this.busy) return;
     const before = this.view ? this.view.number : 0;
-    if ((await this.load()) && this.view.number !== before && !this.mine) this.announce(this.words.othersChanged);
-    this.mine = false;
+    if ((await this.load()) && this.view.number !== before) this.announce(this.words.othersChanged);
   }
 
   // What others changed since is marked for a moment.
@@ -151,6 +150,7 @@ class Board {
         const answer = await send();
         this.mine = true;
         await this.load();
+        this.mine = false;
         if (done) this.say(done);
         return answer === null ? true : answer;
       } catch (error) {

@@ -11,7 +11,7 @@ function ask(dialog) {
   return new Promise((resolve) => {
     dialog.returnValue = "";
     dialog.addEventListener("close", () => resolve(dialog.returnValue && dialog.returnValue !== "cancel" ? dialog.returnValue : null), { once: true });
-    dialog.showModal();
+    setTimeout(() => dialog.showModal()); // after the key that asked for it, or that key would press the first button
   });
 }
 

@@ -5,6 +5,8 @@ import { DAY_S, clock, daysBetween, today, wall, weekday } from "./time.js";
 const AXIS = "2024-01-01"; // any day without a change of clocks: rows carry the real days
 const NEXT = "2024-01-02";
 const SNAP = "00:05";
+const SIDE_PX = 104;
+const HOURS_SEEN = 14.2;
 
 function stamp(second) {
   return second >= DAY_S ? NEXT + " 00:00:00" : AXIS + " " + new Date(second * 1000).toISOString().slice(11, 19);
@@ -45,7 +47,7 @@ export class Grid {
     this.on = on;
     this.items = new Map();
     this.calendar = null;
-    this.slotWidth = 28;
+    this.slotWidth = 0; // until it is shown: as fits
     element.addEventListener("dragover", (event) => this.#hover(event));
     element.addEventListener("dragleave", () => this.#tip(null));
     element.addEventListener("drop", (event) => this.#drop(event));
@@ -92,7 +94,13 @@ export class Grid {
     return { ...rowOf(info.resource.id), second: snapped };
   }
 
+  // Wide enough that the day from eight to ten in the evening is seen at once.
+  fit() {
+    return Math.max(16, Math.floor((this.element.clientWidth - SIDE_PX) / (2 * HOURS_SEEN)));
+  }
+
   #create(resources, events) {
+    this.slotWidth = this.slotWidth || this.fit();
     this.calendar = window.EventCalendar.create(this.element, {
       view: "resourceTimelineDay",
       date: AXIS,
