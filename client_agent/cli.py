@@ -73,6 +73,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="检查新发布的间隔（秒） / how often to look for a new publication",
     )
+    run.add_argument(
+        "--screen",
+        choices=("page", "mpv"),
+        default=os.environ.get("YUANBO_AGENT_SCREEN", "page"),
+        help="谁放画面：浏览器打开的电视页面，或 mpv / who shows the picture: a browser with the TV page, or mpv",
+    )
     _command(commands, "status", _status, "已存、已验证、能否播出 / what is stored, verified and ready")
     _command(commands, "doctor", _doctor, "说明哪里不对、怎么办 / what is wrong and what to do about it")
     clock = _command(
@@ -192,7 +198,7 @@ def _run(options: argparse.Namespace) -> int:
         _locked(options.data),
         open_agent(options.data, extra_sources=options.source, whole=True) as agent,
     ):
-        return run(agent, host=options.host, port=options.port, poll_s=options.poll)
+        return run(agent, host=options.host, port=options.port, poll_s=options.poll, screen=options.screen)
 
 
 def _status(options: argparse.Namespace) -> int:

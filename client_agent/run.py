@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import random
+import shlex
 import signal
 import sqlite3
 import threading
@@ -21,6 +23,7 @@ from client_agent.agent import Agent
 from client_agent.documents import DocumentTable
 from client_agent.errors import AgentError, DatabaseBroken, DataInUse, PortTaken, StorageFailed
 from client_agent.health import health_fields
+from client_agent.httpd import TvServer
 from client_agent.outbox import Outbox, OutboxBusy
 from client_agent.player import Player
 from client_agent.reporting import open_outbox, open_reporter, open_tv
@@ -132,8 +135,9 @@ class Ticker:
         self._wake.clear()
 
 
-def run(agent: Agent, *, host: str, port: int, poll_s: float) -> int:
-    """Serve until SIGTERM or SIGINT; returns the exit code. Raises PortTaken before anything is started."""
+def run(agent: Agent, *, host: str, port: int, poll_s: float, screen: str = "page") -> int:
+    """Serve until SIGTERM or SIGINT; returns the exit code. ``screen``: "page" (a browser shows the TV page) or "mpv"
+    (this process drives mpv). Raises PortTaken before anything is started."""
     stop = threading.Event()
     ticker = Ticker(agent, poll_s, stop)
 
@@ -143,7 +147,7 @@ def run(agent: Agent, *, host: str, port: int, poll_s: float) -> int:
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
-    with _station(agent, host, port, stop):
+    with _station(agent, host, port, stop, screen):
         told = agent.store.on_corrupt
 
         def fetch_again(sha256: str, piece: int) -> None:
@@ -170,7 +174,7 @@ def run(agent: Agent, *, host: str, port: int, poll_s: float) -> int:
 
 
 @contextmanager
-def _station(agent: Agent, host: str, port: int, stop: threading.Event) -> Iterator[None]:
+def _station(agent: Agent, host: str, port: int, stop: threading.Event, screen: str) -> Iterator[None]:
     """The TV page's server, the player's account and the reporter's thread, for as long as the agent runs."""
     try:
         outbox = open_outbox(agent)
@@ -188,12 +192,38 @@ def _station(agent: Agent, host: str, port: int, stop: threading.Event) -> Itera
             target=_report, args=(agent, outbox, player, stop), name="report", daemon=True
         )
         reporter.start()
+        projecting = _project(agent, server, player, stop) if screen == "mpv" else None
         yield
+        if projecting is not None:
+            projecting.join(STOP_WITHIN_S)
         server.stop()
         player.stop()
         reporter.join(1)
     finally:
         outbox.close()
+
+
+def _project(agent: Agent, server: TvServer, player: Player, stop: threading.Event) -> threading.Thread:
+    """The thread that keeps mpv on what should be seen."""
+    from client_agent.mpv import Mpv
+    from client_agent.projector import Projector, remembered
+
+    volume, captions = remembered(agent.database)
+    screen = Mpv(
+        agent.paths.data,
+        server.url,
+        volume=volume,
+        captions=captions,
+        remember=lambda name, value: agent.database.set_setting(name, str(value)),
+        more_options=shlex.split(os.environ.get("YUANBO_MPV_OPTIONS", "")),
+    )
+    parts = server.parts
+    projector = Projector(
+        screen, agent.guide, parts.data, player, parts.now_ms, lambda: agent.identity.station_name
+    )
+    thread = threading.Thread(target=projector.run, args=(stop,), name="screen", daemon=True)
+    thread.start()
+    return thread
 
 
 def _report(agent: Agent, outbox: Outbox, player: Player, stop: threading.Event) -> None:
