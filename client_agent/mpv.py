@@ -93,6 +93,7 @@ class Mpv:
         if program is None:
             raise ScreenFailed("没有找到 mpv / mpv is not installed")
         address = _address(self._folder)
+        _end_leftover(address)
         keys = self._folder / "mpv-keys.conf"
         try:
             keys.write_text("".join(f"{key} {action}\n" for key, action in _KEYS.items()), "ascii")
@@ -281,6 +282,21 @@ class _Link:
             self._stream.close()
         except OSError as error:
             log.debug("closing mpv's socket: %s", error)
+
+
+def _end_leftover(address: str) -> None:
+    """An mpv whose agent was killed alone still holds the screen: tell it to go."""
+    if not hasattr(socket, "AF_UNIX"):
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
+        link.settimeout(ANSWER_S)
+        try:
+            link.connect(address)
+            link.sendall(b'{"command": ["quit"]}\n')
+            while link.recv(4096):
+                pass  # until it is gone
+        except OSError:
+            return
 
 
 def _address(folder: Path) -> str:

@@ -41,6 +41,7 @@ class Player:
         self._session: Session | None = None
         self._place: Place | None = None
         self._journaled: Session | None = None
+        self._between_ms = 0
         self._past: deque[str] = deque(maxlen=64)
         self._unwritten: deque[tuple[Session, Place | None]] = deque(maxlen=UNWRITTEN_SESSIONS)
 
@@ -82,6 +83,12 @@ class Player:
                 self._close(Closed.SILENT)
             self._write_unwritten()
 
+    def take_between_ms(self) -> int:
+        """Milliseconds of fillers played since the last question; they have no records of their own."""
+        with self._lock:
+            taken, self._between_ms = self._between_ms, 0
+            return taken
+
     def stop(self) -> None:
         """The agent stops."""
         with self._lock:
@@ -90,7 +97,7 @@ class Player:
 
     def _journal_due(self) -> bool:
         session, before = self._session, self._journaled
-        if session is None or not session.watched or session.last_mono_ms is None:
+        if session is None or session.subject.filler or not session.watched or session.last_mono_ms is None:
             return False
         if before is None or before.last_mono_ms is None:
             return True
@@ -121,7 +128,9 @@ class Player:
             session.played_ms // 1000,
             why,
         )
-        if session.watched:
+        if session.subject.filler:
+            self._between_ms += session.played_ms
+        elif session.watched:
             self._unwritten.append((session, place))
             self._write_unwritten()
 

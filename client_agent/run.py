@@ -236,7 +236,9 @@ def _report(agent: Agent, outbox: Outbox, player: Player, stop: threading.Event)
             player.tick()
             if time.monotonic() >= health_due:
                 health_due = time.monotonic() + HEALTH_EVERY_S
-                outbox.append(Health, **health_fields(agent, outbox.length()))
+                outbox.append(
+                    Health, **health_fields(agent, outbox.length()), between_ms=player.take_between_ms()
+                )
             pause_s = min(pause_s, reporter.tick() / 1000)
         except Exception:
             log.exception("reporting failed")

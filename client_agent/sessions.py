@@ -57,7 +57,8 @@ class Closed(StrEnum):
 
 @dataclass(frozen=True)
 class Subject:
-    """What is played. ``duration_ms`` bounds positions; ``release`` is the manifest's SHA-256."""
+    """What is played. ``duration_ms`` bounds positions; ``release`` is the manifest's SHA-256; ``filler``: it only fills
+    the time between programmes, so its minutes are told in sum and not one by one."""
 
     mode: Mode
     programme: str
@@ -69,6 +70,7 @@ class Subject:
     channel: str | None = None
     item: str | None = None
     profile: str | None = None
+    filler: bool = False
 
 
 @dataclass(frozen=True)

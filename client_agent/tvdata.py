@@ -248,6 +248,7 @@ class TvData:
             channel=on_air.channel if on_air else None,
             item=on_air.item.id if on_air and on_air.item and named else None,
             profile=play.rendition.profile,
+            filler=on_air is not None and is_filler(on_air),
         )
         answer = {"title": manifest.title, **medium(play), **self._card(release, manifest, True)}
         return Start(subject, play.rendition.sha256, answer)
@@ -262,6 +263,11 @@ class TvData:
         if release_of(on_air) != release:
             raise CannotPlay(Refusal.NO_SCHEDULE)
         return on_air
+
+
+def is_filler(on_air: OnAir) -> bool:
+    """Whether what plays only fills the time, by the listing or in place of what cannot play."""
+    return on_air.item is None or on_air.refusal is not None or on_air.item.source is Source.FILLER
 
 
 def release_of(on_air: OnAir) -> str | None:

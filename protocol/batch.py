@@ -216,6 +216,8 @@ class Health(_Record, frozen=True, kw_only=True, tag="health"):
     """0: none."""
     month_bytes: Ms = 0
     """Fetched in this calendar month."""
+    between_ms: Ms = 0
+    """Fillers played between programmes since the health record before; they have no viewing records of their own."""
     temperature_c: float | None = None
     screen_on: bool | None = None
 

@@ -60,6 +60,8 @@ NEEDED: dict[str, Callable[[], bool]] = {
     "chromium": lambda: any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")),
     "libatomic1": lambda: has_library("libatomic.so.1"),  # Playwright's own Node wants it
     "postgresql": has_postgresql,
+    "mpv": lambda: shutil.which("mpv") is not None,
+    "strace": lambda: shutil.which("strace") is not None,
     "systemd": lambda: shutil.which("systemd-analyze") is not None,
     "nginx-light": lambda: shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin") is not None,
 }

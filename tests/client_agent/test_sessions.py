@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -251,3 +252,20 @@ def test_a_full_disk_keeps_sessions_in_memory_and_writes_them_once_there_is_room
     assert records(outbox) == []
     player.tick()
     assert [r.played_ms for r, _ in records(outbox)] == [10_000, 20_000]
+
+
+def test_fillers_leave_no_records_but_their_sum(tmp_path):
+    clock = [0]
+    stamp = lambda: Stamp(NOW + clock[0], "boot", clock[0], ClockState.KNOWN)  # noqa: E731
+    outbox = Outbox(tmp_path / "outbox.sqlite", stamp=stamp)
+    player = Player(outbox, stamp)
+    for _ in range(30):
+        play = player.begin(replace(SUBJECT, filler=True))
+        for position in (0, 10_000, 20_000):
+            player.report(play, PLAYING, position)
+            clock[0] += 10_000
+    player.stop()
+    assert outbox.length() == 0
+    assert player.take_between_ms() == 30 * 20_000
+    assert player.take_between_ms() == 0
+    outbox.close()
