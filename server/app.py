@@ -17,6 +17,10 @@ WEB_PARTS = Path(__file__).resolve().parent.parent / "web_dist"
 
 APIS = ("identity", "regions", "stations", "catalog", "transcode", "schedule", "publish", "stats", "console")
 MORE = (
+    "schedule.approval_api",
+    "schedule.approval_pages",
+    "schedule.emergency_pages",
+    "console.arrival_pages",
     "identity.message_api",
     "identity.message_pages",
     "catalog.protection_api",

@@ -213,6 +213,8 @@ def init_app(app: Flask) -> None:
     babel.init_app(app, locale_selector=_locale, default_translation_directories="translations")
     app.add_template_filter(beijing)
     app.add_template_filter(beijing_moment, "moment")
+    app.add_template_filter(beijing_second, "moment_s")
+    app.add_template_filter(beijing_hour, "day_time")
     app.before_request(_guard)
     app.after_request(_headers)
     app.register_error_handler(YuanboError, _known)
@@ -230,6 +232,16 @@ def beijing(text: str) -> str:
 def beijing_moment(at: datetime) -> str:
     """The same of an aware datetime."""
     return at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M")
+
+
+def beijing_second(at: datetime) -> str:
+    """The time of day alone, to the second: 18:02:11."""
+    return at.astimezone(SHANGHAI).strftime("%H:%M:%S")
+
+
+def beijing_hour(at: datetime) -> str:
+    """Day and time without the year: 12-05 19:00."""
+    return at.astimezone(SHANGHAI).strftime("%m-%d %H:%M")
 
 
 def _locale() -> str:

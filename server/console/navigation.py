@@ -24,6 +24,8 @@ MENU = (
     Entry("catalog.upload", N_("上传节目"), "upload", Action.CATALOG_UPLOAD),
     Entry("feeds.sources", N_("共享互通"), "rss", Action.CATALOG_FEEDS),
     Entry("board.page", N_("节目编排"), "calendar-week", Action.SCHEDULE_VIEW),
+    Entry("weeks.weeks", N_("编排批准"), "calendar-check", Action.PUBLISH_VIEW),
+    Entry("emergencies.emergencies", N_("应急插播"), "alert-triangle", Action.EMERGENCY_APPROVE),
     Entry("publish.publications", N_("发布"), "broadcast", Action.PUBLISH_VIEW),
     Entry("stations.stations", N_("站点"), "device-tv", Action.STATIONS_VIEW),
     Entry("stats.viewing", N_("收看统计"), "chart-bar", Action.STATS_VIEW),

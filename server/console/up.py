@@ -204,7 +204,7 @@ def _tell_new_addresses(config: Config, database: Database) -> None:
     addresses = "\n".join((config.console_url, *config.read_urls))
     known = path.read_text("utf-8") if path.exists() else addresses
     if known != addresses:
-        publish.publish(database, config, open_store(config), now=clock.now(), by=publish.SYSTEM)
+        publish.publish_changes(database, config, open_store(config), now=clock.now())
         say("✓ 地址有变，已重新发布 / addresses changed, published again")
     write_whole(path, addresses.encode())
 

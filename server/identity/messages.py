@@ -74,9 +74,10 @@ def post(
 
     ``title`` and ``text`` are Chinese source texts marked ``N_``, their ``%(name)s`` places filled from ``params``: each
     reader sees them in his language. ``link`` is a path of the console. With a ``key`` a person gets it once only:
-    a reminder that runs every minute posts ``review-due:<edition>``.
+    a reminder that runs every minute posts ``review-due:<edition>``. Who is no account (any more) gets none.
     """
-    wanted = set(recipients)
+    asked = sorted(set(recipients))
+    wanted = set(session.scalars(select(Account.id).where(Account.id.in_(asked)))) if asked else set()
     if key is not None and wanted:
         had = session.scalars(
             select(Message.account_id).where(Message.key == key, Message.account_id.in_(wanted))

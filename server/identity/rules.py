@@ -82,8 +82,10 @@ class Action(StrEnum):
     NOTICE_APPROVE = "notice.approve"
     EMERGENCY_PROPOSE = "emergency.propose"
     EMERGENCY_APPROVE = "emergency.approve"
+    SCHEDULE_APPROVE = "schedule.approve"
     PUBLISH_VIEW = "publish.view"
     PUBLISH_RUN = "publish.run"
+    PUBLISH_APPROVE = "publish.approve"
     STATIONS_VIEW = "stations.view"
     STATIONS_MANAGE = "stations.manage"
     STATS_VIEW = "stats.view"
@@ -96,6 +98,7 @@ _REVIEWERS = frozenset({Role.FIRST_REVIEWER, Role.SECOND_REVIEWER, Role.FINAL_RE
 _OFFICES = frozenset({Role.PROVINCE_ADMIN, Role.COUNTY_OFFICE, Role.TOWNSHIP_ADMIN})
 _PROVINCIAL = frozenset({Role.PROVINCE_ADMIN, Role.PROVINCE_EDITOR})
 _ADMIN = frozenset({Role.PROVINCE_ADMIN})
+_APPROVERS = _PROVINCIAL | {Role.CITY_EDITOR, Role.COUNTY_OFFICE, Role.LEADER}
 
 TABLE: dict[Action, frozenset[Role]] = {
     Action.HOME_VIEW: _EVERYONE,
@@ -129,8 +132,12 @@ TABLE: dict[Action, frozenset[Role]] = {
     Action.NOTICE_APPROVE: _EDITORS | _REVIEWERS | {Role.COUNTY_OFFICE},
     Action.EMERGENCY_PROPOSE: _PROVINCIAL,
     Action.EMERGENCY_APPROVE: _PROVINCIAL | {Role.FINAL_REVIEWER},
-    Action.PUBLISH_VIEW: _EDITORS | _REVIEWERS | {Role.LEADER},
+    # That whoever submits a week does not approve it is a rule of the approval itself.
+    Action.SCHEDULE_APPROVE: _APPROVERS,
+    Action.PUBLISH_VIEW: _EDITORS | _REVIEWERS | {Role.LEADER, Role.COUNTY_OFFICE},
     Action.PUBLISH_RUN: frozenset({Role.PROVINCE_ADMIN, Role.PROVINCE_EDITOR}),
+    # That nobody approves his own change is a rule of the queue itself.
+    Action.PUBLISH_APPROVE: _APPROVERS,
     Action.STATIONS_VIEW: _EVERYONE - {Role.PARTNER},
     Action.STATIONS_MANAGE: _OFFICES,
     Action.STATS_VIEW: _EVERYONE,

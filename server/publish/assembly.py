@@ -17,7 +17,7 @@ import msgspec
 from protocol import names
 from protocol.documents import Frame, decode, encode
 from server.publish import trust_roles
-from server.publish.evidence import Refused, SignedCatalogue
+from server.publish.evidence import Refused, SignedCatalogue, SignedDocuments
 from server.publish.keys import PublicKey
 from server.publish.panel import Panel
 from server.publish.rules import (
@@ -94,6 +94,7 @@ class Assembly:
     numbers: Numbers
     now: datetime
     root: bytes
+    unattended: bool = False
     documents: dict[str, bytes] = field(default_factory=dict)
     roles: dict[str, RoleFile] = field(default_factory=dict)
     held_back: list[HeldBack] = field(default_factory=list)
@@ -103,6 +104,7 @@ class Assembly:
         self._content: dict[str, Content | None] = {}
         self._catalogues: dict[str, Catalogue] = {}
         self._manifests: dict[str, bytes] = {}
+        self._signed: dict[str, SignedDocuments] = {}
 
     @property
     def has_changes(self) -> bool:
@@ -125,6 +127,11 @@ class Assembly:
         """A served document's bytes, by the hash that was signed."""
         info = self.served_target(target)
         return self.repository.target(target, info) if info else None
+
+    def signed_target(self, target: str) -> TargetInfo | None:
+        """What will be served of a document: as signed in this publication, else as served."""
+        data = self.documents.get(target)
+        return info_of(data) if data is not None else self.served_target(target)
 
     def role_bytes(self, role: str) -> bytes | None:
         """A role's file: as signed in this publication, else as served."""
@@ -151,6 +158,7 @@ class Assembly:
     def _add(self, unsigned: Unsigned, signatures: Mapping[str, str]) -> None:
         by_id = {self._key_ids[name]: signature for name, signature in signatures.items()}
         self.roles[unsigned.role] = unsigned.with_signatures(by_id)
+        self._signed.clear()
 
     def _sign_plainly(self, unsigned: Unsigned, signers: tuple[PlainSigner, ...]) -> None:
         self._add(unsigned, {s.public.name: s.sign(unsigned.payload) for s in signers})
@@ -210,33 +218,73 @@ class Assembly:
             return self._manifests[edition]
         return self.repository.target(names.release_target(edition), TargetInfo(length, sha256))
 
+    def _signed_by(self, key: PublicKey) -> SignedDocuments:
+        """Documents as they stand now, as far as this key signed their roles."""
+        if key.name not in self._signed:
+            self._signed[key.name] = SignedDocuments(key, self.role_bytes, self._target_bytes)
+        return self._signed[key.name]
+
+    def _target_bytes(self, target: str, length: int, sha256: str) -> bytes | None:
+        return self.documents.get(target) or self.repository.target(target, TargetInfo(length, sha256))
+
+    def drop_releases(self, editions: Iterable[str]) -> int:
+        """Sign the bins anew without editions that may no longer be played; how many were there."""
+        gone: dict[str, set[str]] = {}
+        for edition in editions:
+            target = names.release_target(edition)
+            if self.served_target(target) is not None:
+                gone.setdefault(bin_of(target), set()).add(target)
+        for role, version in self._versions(gone).items():
+            content = self.content(role)
+            still = {t: i for t, i in content.targets.items() if t not in gone[role]} if content else {}
+            self._sign_bin(trust_roles.targets(role, still, version=version, now=self.now))
+        return sum(map(len, gone.values()))
+
     def count_releases(self) -> int:
         """How many releases are served."""
         return sum(len(content.targets) for role in bin_names() if (content := self.content(role)))
 
     # --- documents -----------------------------------------------------------------------------------------------------
-    def sign_documents(self, wanted: Mapping[str, Document]) -> None:
-        """Number, examine and sign documents. ``wanted`` holds all of them by target; serials are given here.
-
-        A document that a signer refuses stays as it is served.
+    def sign_documents(self, wanted: Mapping[str, Document], *, kept: Iterable[str] = ()) -> None:
+        """Number, examine and sign documents. ``wanted`` holds all of them by target, but for those that stay as they
+        are served (``kept``); serials are given here. A document that a signer refuses stays as it is served.
         """
         content: dict[str, dict[str, TargetInfo]] = {
             role: {} for role, rule in DELEGATED_RULES.items() if rule.kind is Kind.DOCUMENTS
         }
+        for target in kept:
+            served = self.served_target(target)
+            if served is not None:
+                content[role_of_target(target)][target] = served
+        self._sign_documents(wanted, content)
+
+    def sign_some(self, wanted: Mapping[str, Document]) -> None:
+        """The same for these documents alone; every other one stays as it is served."""
+        content = {}
+        for role in {role_of_target(target) for target in wanted}:
+            served = self.content(role)
+            content[role] = dict(served.targets) if served else {}
+        self._sign_documents(wanted, content)
+
+    def _sign_documents(
+        self, wanted: Mapping[str, Document], content: dict[str, dict[str, TargetInfo]]
+    ) -> None:
         frames: dict[str, Frame] = {}
-        # Frames first: local documents are held against the frame that stations will follow.
-        for target in sorted(wanted, key=lambda name: (not name.startswith("frame/"), name)):
-            role = role_of_target(target)
-            document = wanted[target]
-            info = self._document(target, document, frames)
-            if info is None:
-                continue
-            content[role][target] = info
-            if isinstance(document, Frame):
-                frames[document.region] = self._frame_that_stands(target, document)
-        for role, targets in content.items():
-            if self._must_sign(role, targets):
-                self._sign_document_role(role, targets)
+        targets: dict[str, list[str]] = {role: [] for role in content}
+        for target in sorted(wanted):
+            targets[role_of_target(target)].append(target)
+        # Frames first, and their role: local documents are held against the frames that stations will follow.
+        for role in sorted(content, key=lambda name: (name != names.FRAME, name)):
+            for target in targets[role]:
+                document = wanted[target]
+                info = self._document(target, document, frames)
+                if info is None:
+                    continue
+                content[role][target] = info
+                if isinstance(document, Frame):
+                    frames[document.region] = self._frame_that_stands(target, document)
+            if self._must_sign(role, content[role]):
+                self._sign_document_role(role, content[role])
 
     def _frame_that_stands(self, target: str, wanted: Frame) -> Frame:
         """The frame that stations will follow: the wanted one, or the one served where that was refused."""
@@ -252,7 +300,9 @@ class Assembly:
             if self.repository.target(target, served) is None:
                 self.documents[target] = data  # damaged on the read plane: the same bytes are written again
             return served
-        case = Case(self._catalogue_for, frames, self.served_bytes, self.now)
+        case = Case(
+            self._catalogue_for, frames, self.served_bytes, self.now, self._signed_by, self.unattended
+        )
         try:
             for signer in self._document_signers(role_of_target(target)):
                 signer.examine(target, data, case)

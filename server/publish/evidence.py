@@ -11,17 +11,23 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from protocol import keys as ed25519
-from protocol.documents import ReleaseFile, ReleaseManifest, Rendition, decode
+from protocol.documents import EmergencyItem, Frame, ReleaseFile, ReleaseManifest, Rendition, decode
 from protocol.errors import BadSignature, MalformedDocument
-from protocol.names import release_target
+from protocol.names import frame_target, release_target
 from protocol.pieces import PieceHasher, PieceLayer
+from protocol.regions import lineage
+from protocol.times import to_text
+from server.catalog import protection
 from server.catalog.description import described_by, words_sha256
 from server.catalog.review import Link, ProvenRelease, proven_release
 from server.db import Database
@@ -29,8 +35,9 @@ from server.i18n import N_
 from server.identity import audit
 from server.identity.models import AuditEntry
 from server.publish.keys import PublicKey
-from server.publish.rules import bin_of
+from server.publish.rules import bin_of, role_of_target
 from server.publish.scope import Admitted, Problem
+from server.schedule.notices import DRILL
 from server.storage import Store, media_key, pieces_key
 
 
@@ -76,6 +83,12 @@ class History:
         seqs = {edition: self._seqs.get(_tag(f"edition:{edition}"), []) for edition in editions}
         self._fetch([seq for many in seqs.values() for seq in many if seq not in self._fresh])
         return {edition: proven_release([self._fresh[seq] for seq in many]) for edition, many in seqs.items()}
+
+    def links(self, subject: str) -> list[Link]:
+        """The links about one subject, oldest first. Raises audit.ChainBroken when one is not what it was."""
+        seqs = self._seqs.get(_tag(subject), [])
+        self._fetch([seq for seq in seqs if seq not in self._fresh])
+        return [self._fresh[seq] for seq in seqs]
 
     def _remember(self, records: Iterable[bytes]) -> None:
         for record in records:
@@ -196,6 +209,71 @@ def _file_problem(file: Rendition | ReleaseFile, store: Store) -> Problem | None
     return None
 
 
+# --- what two people agreed on -----------------------------------------------------------------------------------------
+APPROVED, RETURNED = "publication.approve", "publication.return"
+EMERGENCY_PROPOSED, EMERGENCY_APPROVED, EMERGENCY_ENDED = (
+    "emergency.propose",
+    "emergency.approve",
+    "emergency.end",
+)
+
+
+@dataclass
+class Witness:
+    """What a signer sees for himself of the people behind a change: the audit chain, and the protected periods."""
+
+    database: Database
+    memory: Path
+
+    @cached_property
+    def history(self) -> History:
+        return History(self.database, self.memory)
+
+    def protected(self, since: datetime, until: datetime) -> list[tuple[str, str]]:
+        """重要保障期: those that touch a span, as Timestamps."""
+        with self.database.read() as session:
+            found = protection.periods_between(session, since, until)
+        return [(to_text(period.starts_at), to_text(period.ends_at)) for period in found]
+
+    def is_approved(self, target: str, fingerprint: str) -> bool:
+        """Whether a person who did not make this very change approved it, and nobody returned it since."""
+        state = False
+        for link in self.history.links(f"document:{target}"):
+            if link.detail.get("fingerprint") != fingerprint:
+                continue
+            if link.action == APPROVED:
+                state = link.actor is not None and link.actor not in link.detail.get("authors", ())
+            elif link.action == RETURNED:
+                state = False
+        return state
+
+    def is_agreed(self, item: EmergencyItem, programme: str | None) -> bool:
+        """Whether two people stand behind this very emergency override, and nobody ended it; ``programme`` is the one
+        its edition is of, by the signed catalogue."""
+        proposed: set[str | None] = set()
+        agreed = False
+        for link in self.history.links(f"emergency:{item.id}"):
+            if link.action == EMERGENCY_ENDED:
+                agreed = False
+            elif not _is_about(link.detail, item, programme):
+                continue
+            elif link.action == EMERGENCY_PROPOSED:
+                proposed.add(link.actor)
+            elif link.action == EMERGENCY_APPROVED and proposed:
+                agreed = link.actor not in (*proposed, None)
+        return agreed
+
+
+def _is_about(detail: Mapping[str, Any], item: EmergencyItem, programme: str | None) -> bool:
+    text = f"{DRILL if detail.get('drill') else ''}{detail.get('text') or ''}" or None
+    return (
+        sorted(detail.get("regions", ())) == sorted(item.regions)
+        and detail.get("until") == item.ends_at
+        and text == item.text
+        and detail.get("programme") == programme
+    )
+
+
 def _hash_object(store: Store, key: str) -> PieceLayer:
     hasher = PieceHasher()
     for chunk in store.chunks(key):
@@ -291,3 +369,41 @@ class SignedCatalogue:
             payload = signed_by(data, self.key) if data is not None else None
             self._bins[role] = targets_of(payload) if payload is not None else {}
         return self._bins[role]
+
+
+@dataclass
+class SignedDocuments:
+    """Finds documents in roles that bear one's own signature, and their bytes by hash."""
+
+    key: PublicKey
+    role_bytes: Callable[[str], bytes | None]
+    target_bytes: Callable[[str, int, str], bytes | None]
+
+    def __post_init__(self) -> None:
+        self._roles: dict[str, Mapping[str, tuple[int, str]]] = {}
+        self._frames: dict[str, Frame | None] = {}
+
+    def __call__(self, target: str) -> bytes | None:
+        """The exact bytes, or None where nothing was signed under this name."""
+        entry = self._role(role_of_target(target)).get(target)
+        if entry is None:
+            return None
+        data = self.target_bytes(target, *entry)
+        return data if data is not None and hashlib.sha256(data).hexdigest() == entry[1] else None
+
+    def frame_for(self, region: str) -> Frame | None:
+        """The frame that stations of a region follow."""
+        for code in lineage(region):
+            if code not in self._frames:
+                data = self(frame_target(code))
+                self._frames[code] = decode(data, Frame) if data is not None else None
+            if (found := self._frames[code]) is not None:
+                return found
+        return None
+
+    def _role(self, role: str) -> Mapping[str, tuple[int, str]]:
+        if role not in self._roles:
+            data = self.role_bytes(role)
+            payload = signed_by(data, self.key) if data is not None else None
+            self._roles[role] = targets_of(payload) if payload is not None else {}
+        return self._roles[role]

@@ -1,8 +1,10 @@
-"""What publishing does by itself: the hourly timestamp, and a look each minute at what is served."""
+"""What publishing does by itself: the hourly timestamp, a look each minute at what is served, and in the worker the
+publisher that carries out orders and lets clean changes out."""
 
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,6 +13,7 @@ from server.config import Config
 from server.db import Database
 from server.lease import LeaseTaken
 from server.publish import service
+from server.publish.background import Publishing
 from server.storage import open_store
 
 log = logging.getLogger(__name__)
@@ -43,3 +46,37 @@ def _database(config: Config) -> Iterator[Database]:
         yield database
     finally:
         database.close()
+
+
+STEP_EVERY_S = 1.0
+FAULT_PAUSE_S = 15.0
+
+
+class BackgroundPublisher:
+    """A thread that takes step after step until it is stopped; what fails is logged and tried again."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, within_s: float = 2.0) -> None:
+        """A publication under way that does not end in time is left as a killed one would be: whole, old or new."""
+        self._stop.set()
+        self._thread.join(within_s)
+
+    def _run(self) -> None:
+        with _database(self._config) as database:
+            publishing = Publishing(database, self._config, open_store(self._config), clock.now)
+            while not self._stop.is_set():
+                pause = STEP_EVERY_S
+                try:
+                    if publishing.step():
+                        continue
+                except Exception:
+                    log.exception("the publisher stumbled")
+                    pause = FAULT_PAUSE_S
+                self._stop.wait(pause)

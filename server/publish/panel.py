@@ -45,7 +45,9 @@ def seat(config: Config, database: Database, store: Store) -> Panel:
         policy=PolicySigner(read_key(folder, POLICY), folder, database, store),
         officer=OfficerSigner(read_key(folder, OFFICERS[0]), folder, database),
         cities={
-            local_role(city): CitySigner(read_key(folder, local_role(city)), city, public[POLICY])
+            local_role(city): CitySigner(
+                read_key(folder, local_role(city)), city, public[POLICY], folder, database
+            )
             for city in CITIES
         },
         rollout=PlainSigner(read_key(folder, ROLLOUT)),

@@ -11,7 +11,6 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 from pathlib import Path
 
 import msgspec
@@ -19,6 +18,7 @@ import msgspec
 from protocol import names
 from protocol.documents import (
     Emergency,
+    EmergencyItem,
     Frame,
     LocalDocument,
     Network,
@@ -28,12 +28,15 @@ from protocol.documents import (
 )
 from protocol.errors import MalformedDocument
 from protocol.regions import city_of, lineage
-from protocol.times import from_text
+from protocol.times import from_text, to_text
 from server.db import Database
 from server.i18n import N_
+from server.publish.changes import compare
 from server.publish.evidence import (
     History,
     Refused,
+    SignedDocuments,
+    Witness,
     media_problem,
     review_problem,
     signed_by,
@@ -49,6 +52,7 @@ from server.publish.scope import (
     local_problems,
     recall_problems,
 )
+from server.publish.unattended import may_publish_unattended
 from server.readplane import write_whole
 from server.storage import Store
 
@@ -71,6 +75,10 @@ def kind_of(target: str) -> type[Document]:
     return LocalDocument if role.startswith("local-") else by_role[role]
 
 
+def _witness_of(key: PrivateKey, folder: Path, database: Database) -> Witness:
+    return Witness(database, folder / f"{key.public.name}{LINKS_FILE}")
+
+
 # --- what every signer is -----------------------------------------------------------------------------------------
 class PlainSigner:
     """A key that signs what it is shown. For roles whose people look at the bytes themselves."""
@@ -91,13 +99,16 @@ class PlainSigner:
 class Case:
     """What a publisher lays before the signers of documents.
 
-    ``frames`` are those that stations will follow, by region; ``before`` finds the bytes served now.
+    ``frames`` are those that stations will follow, by region; ``before`` finds the bytes served now. ``signed`` gives
+    what a key signed itself. ``unattended``: nobody stands by, so each signer goes by :mod:`unattended` for himself.
     """
 
     catalogue: Callable[[PublicKey], Catalogue]
     frames: Mapping[str, Frame]
     before: Callable[[str], bytes | None]
     now: datetime
+    signed: Callable[[PublicKey], SignedDocuments] | None = None
+    unattended: bool = False
 
     def frame_for(self, region: str) -> Frame | None:
         return next((self.frames[code] for code in lineage(region) if code in self.frames), None)
@@ -109,9 +120,12 @@ class DocumentSigner(PlainSigner):
     ``believes`` is whose signature on the catalogue it goes by: its own, unless its key signs none.
     """
 
-    def __init__(self, key: PrivateKey, believes: PublicKey | None = None) -> None:
+    def __init__(
+        self, key: PrivateKey, believes: PublicKey | None = None, witness: Witness | None = None
+    ) -> None:
         super().__init__(key)
         self.believes = believes or key.public
+        self._witness = witness
         self._examined: dict[str, str] = {}
         self._catalogue: Catalogue | None = None
 
@@ -141,16 +155,59 @@ class DocumentSigner(PlainSigner):
             return [Problem("malformed", N_("文件读不懂：%(target)s"), {"target": target})]
         if self._catalogue is None:
             self._catalogue = case.catalogue(self.believes)
-        return _document_problems(target, document, self._catalogue, case)
+        signed = case.signed(self.believes) if case.signed is not None else None
+        found = _document_problems(target, document, self._catalogue, case, signed)
+        if isinstance(document, Emergency):
+            found += self._unagreed(document)
+        if case.unattended and isinstance(document, Frame | LocalDocument):
+            found += self._unattended_problems(target, document, case)
+        return found
+
+    def _unattended_problems(self, target: str, document: Frame | LocalDocument, case: Case) -> list[Problem]:
+        """Why nobody but a person may let this pass, unless one did, as far as this signer can see."""
+        if case.signed is None or self._witness is None:
+            return [Problem("unattended", N_("无人值守时不签：%(target)s"), {"target": target})]
+        signed = case.signed(self.believes)
+        before = signed(target)
+        change = compare(
+            decode(before, type(document)) if before is not None else None, document, since=to_text(case.now)
+        )
+        frame = document if isinstance(document, Frame) else signed.frame_for(document.region)
+        reasons = may_publish_unattended(
+            change,
+            document,
+            frame,
+            protected=self._witness.protected(case.now, from_text(document.valid_until)),
+            now=to_text(case.now),
+        )
+        if reasons and self._witness.is_approved(target, change.fingerprint):
+            return []
+        return reasons
+
+    def _unagreed(self, document: Emergency) -> list[Problem]:
+        """Emergency items that two people did not agree on, as far as this signer can see."""
+        return [
+            Problem("not_agreed", N_("应急插播没有经过两个人：%(item)s"), {"item": item.text or item.id})
+            for item in document.items
+            if self._witness is None or not self._witness.is_agreed(item, self._programme_of(item))
+        ]
+
+    def _programme_of(self, item: EmergencyItem) -> str | None:
+        admitted = self._catalogue(item.ref.edition) if item.ref is not None and self._catalogue else None
+        return admitted.manifest.programme if admitted is not None else None
 
 
-def _document_problems(target: str, document: Document, catalogue: Catalogue, case: Case) -> list[Problem]:
+def _document_problems(
+    target: str, document: Document, catalogue: Catalogue, case: Case, signed: SignedDocuments | None
+) -> list[Problem]:
     match document:
         case Frame():
             found = frame_problems(document, catalogue, now=case.now)
             return found + _misnamed(target, names.frame_target(document.region))
         case LocalDocument():
-            found = local_problems(document, case.frame_for(document.region), catalogue, now=case.now)
+            # Held against a frame that was signed, not against one that somebody shows.
+            frame = (signed or case).frame_for(document.region)
+            found = local_problems(document, frame, catalogue, now=case.now)
             named = names.local_target(document.region) if city_of(document.region) else ""
             return found + _misnamed(target, named)
         case Emergency():
@@ -172,8 +229,8 @@ def _misnamed(target: str, expected: str) -> list[Problem]:
 class CatalogueSigner(DocumentSigner):
     """Examines releases before their first admission, then signs bins that name only what was examined."""
 
-    def __init__(self, key: PrivateKey) -> None:
-        super().__init__(key)
+    def __init__(self, key: PrivateKey, witness: Witness | None = None) -> None:
+        super().__init__(key, witness=witness)
         self._manifests: dict[str, str] = {}
 
     def examine_release(self, target: str, data: bytes, *, now: datetime) -> None:
@@ -232,16 +289,17 @@ class PolicySigner(CatalogueSigner):
     """
 
     def __init__(self, key: PrivateKey, folder: Path, database: Database, store: Store) -> None:
-        super().__init__(key)
+        super().__init__(key, _witness_of(key, folder, database))
         self._folder = folder
         self._database = database
         self._store = store
         self._memory = _read_memory(folder / MEMORY_FILE)
         self._is_dirty = False
 
-    @cached_property
+    @property
     def _history(self) -> History:
-        return History(self._database, self._folder / f"{self.public.name}{LINKS_FILE}")
+        assert self._witness is not None
+        return self._witness.history
 
     # --- catalogue ---
     def _release_problem(self, manifest: ReleaseManifest, now: datetime) -> Problem | None:
@@ -309,13 +367,12 @@ class OfficerSigner(CatalogueSigner):
     """Stands in for an officer at his own computer: looks at reviews and documents, and remembers the audit chain."""
 
     def __init__(self, key: PrivateKey, folder: Path, database: Database) -> None:
-        super().__init__(key)
-        self._folder = folder
-        self._database = database
+        super().__init__(key, _witness_of(key, folder, database))
 
-    @cached_property
+    @property
     def _history(self) -> History:
-        return History(self._database, self._folder / f"{self.public.name}{LINKS_FILE}")
+        assert self._witness is not None
+        return self._witness.history
 
     def _release_problem(self, manifest: ReleaseManifest, now: datetime) -> Problem | None:
         return review_problem(manifest, self._history) or super()._release_problem(manifest, now)
@@ -325,8 +382,10 @@ class OfficerSigner(CatalogueSigner):
 class CitySigner(DocumentSigner):
     """One city's key: signs what its own regions say inside their windows. Knows the policy's public key."""
 
-    def __init__(self, key: PrivateKey, city: str, policy: PublicKey) -> None:
-        super().__init__(key, believes=policy)
+    def __init__(
+        self, key: PrivateKey, city: str, policy: PublicKey, folder: Path, database: Database
+    ) -> None:
+        super().__init__(key, believes=policy, witness=_witness_of(key, folder, database))
         self.city = city
 
     def _problems(self, target: str, data: bytes, case: Case) -> list[Problem]:

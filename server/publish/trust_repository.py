@@ -70,6 +70,14 @@ class Content:
 
 
 @dataclass(frozen=True)
+class Past:
+    """The roles of an earlier publication, as its snapshot names them."""
+
+    number: int
+    meta: Mapping[str, MetaFile]
+
+
+@dataclass(frozen=True)
 class Served:
     """The state terminals see: the timestamp's exact bytes and the snapshot they name."""
 
@@ -134,7 +142,21 @@ class Repository:
             meta={name.removesuffix(".json"): found for name, found in snapshot.signed.meta.items()},
         )
 
-    def role_bytes(self, served: Served, role: str) -> bytes | None:
+    def past(self, number: int) -> Past:
+        """A publication that was served once, or is now. Raises RepositoryDamaged, FileNotFoundError."""
+        data = (self._metadata / f"{number}.{Snapshot.type}.json").read_bytes()
+        newest = self.root()
+        try:
+            snapshot = Metadata[Snapshot].from_bytes(data)
+            root = Metadata[Root].from_bytes(newest[2] if newest else b"").signed
+            root.verify_delegate(Snapshot.type, snapshot.signed_bytes, snapshot.signatures)
+        except (RepositoryError, ValueError) as error:
+            raise RepositoryDamaged(f"publication {number}: {error}") from error
+        return Past(
+            number, {name.removesuffix(".json"): found for name, found in snapshot.signed.meta.items()}
+        )
+
+    def role_bytes(self, served: Served | Past, role: str) -> bytes | None:
         """A served role's exact bytes, or None where the snapshot lacks it. Raises RepositoryDamaged."""
         named = served.meta.get(role)
         if named is None:
@@ -146,7 +168,7 @@ class Repository:
             raise RepositoryDamaged(f"role {role}: {error}") from error
         return data
 
-    def role(self, served: Served, role: str) -> Content | None:
+    def role(self, served: Served | Past, role: str) -> Content | None:
         """What a served role says. Raises RepositoryDamaged."""
         data = self.role_bytes(served, role)
         return None if data is None else read_role(data)
@@ -158,6 +180,13 @@ class Repository:
         except FileNotFoundError:
             return None
         return data if hashlib.sha256(data).hexdigest() == info.sha256 else None
+
+    def has_target(self, name: str, info: TargetInfo) -> bool:
+        """Whether a file of that name and length lies there; its bytes are not read."""
+        try:
+            return target_path(self._read, name, info.sha256).stat().st_size == info.length
+        except FileNotFoundError:
+            return False
 
     # --- writing -----------------------------------------------------------------------------------------------
     def put_root(self, file: RoleFile) -> None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from protocol import keys as ed25519
 from protocol import names
 from protocol.documents import (
-    Emergency,
     Endpoints,
     Network,
     Recall,
@@ -35,6 +35,7 @@ from server.publish.signers import Document
 from server.publish.trust_repository import Repository
 from server.publish.trust_roles import TargetInfo
 from server.receiptkey import receipt_public
+from server.schedule.notices import emergency_document
 from server.schedule.service import CompiledSchedule, ReleaseRef
 
 _CHUNK = 500
@@ -74,6 +75,28 @@ def wanted_releases(session: Session, repository: Repository, assembly: Assembly
     for chunk in _chunks(doubtful):
         _look_up(session, repository, assembly, chunk, wanted)
     return wanted
+
+
+def admitted_releases(session: Session) -> dict[str, ReleaseRef]:
+    """What is admitted and still released, by edition, as the rows say; signers look for themselves."""
+    rows = session.execute(
+        select(models.Release.edition_id, models.Release.sha256, models.Release.duration_ms)
+        .join(Edition, Edition.id == models.Release.edition_id)
+        .where(Edition.state == EditionState.RELEASED)
+        .where(~exists().where(models.RecalledRelease.edition_id == models.Release.edition_id))
+    )
+    return {edition: ReleaseRef(sha256, duration_ms) for edition, sha256, duration_ms in rows}
+
+
+def no_longer_released(session: Session) -> list[str]:
+    """Editions that were admitted once and may no longer be played."""
+    return list(
+        session.scalars(
+            select(models.Release.edition_id)
+            .join(Edition, Edition.id == models.Release.edition_id)
+            .where(Edition.state != EditionState.RELEASED)
+        )
+    )
 
 
 def _look_up(
@@ -120,16 +143,35 @@ def _chunks(items: Sequence[str]) -> list[list[str]]:
 
 
 # --- documents ------------------------------------------------------------------------------------------------------
-def wanted_documents(session: Session, config: Config, compiled: CompiledSchedule) -> Mapping[str, Document]:
-    """Every document by target; serials are given when they are signed."""
-    documents: dict[str, Document] = {
+def wanted_documents(
+    session: Session,
+    config: Config,
+    compiled: CompiledSchedule,
+    *,
+    releases: Mapping[str, ReleaseRef],
+    now: datetime,
+    kept: Collection[str] = (),
+) -> Mapping[str, Document]:
+    """Every document by target, but for those of ``kept``, which need not be made; serials are given when signed."""
+    documents: dict[str, Document] = small_documents(session, config, releases, now)
+    for region in compiled.frames:
+        if names.frame_target(region) not in kept:
+            documents[names.frame_target(region)] = compiled.frames[region]
+    for region in compiled.locals:
+        if names.local_target(region) not in kept:
+            documents[names.local_target(region)] = compiled.locals[region]
+    return documents
+
+
+def small_documents(
+    session: Session, config: Config, releases: Mapping[str, ReleaseRef], now: datetime
+) -> dict[str, Document]:
+    """Recalls, emergencies and the network's addresses."""
+    return {
         names.RECALL_TARGET: recall_document(session),
-        names.EMERGENCY_TARGET: Emergency(serial=0),
+        names.EMERGENCY_TARGET: emergency_document(session, releases=releases, now=now),
         names.NETWORK_TARGET: network_document(config),
     }
-    documents.update({names.frame_target(region): frame for region, frame in compiled.frames.items()})
-    documents.update({names.local_target(region): local for region, local in compiled.locals.items()})
-    return documents
 
 
 def network_document(config: Config) -> Network:

@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from server import client
-from server.schedule import export_commands
+from server.schedule import approval_commands, export_commands
 
 
 def register(nouns: Any) -> None:
@@ -36,6 +36,7 @@ def register(nouns: Any) -> None:
     client.add_arguments(show)
     show.set_defaults(run=_list)
     export_commands.register(verbs)
+    approval_commands.register(verbs)
 
 
 def _put(args: argparse.Namespace) -> int:

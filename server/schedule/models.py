@@ -13,6 +13,7 @@ from sqlalchemy import BigInteger, ForeignKey, String, Text, UniqueConstraint, U
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.db import Base, Id
+from server.schedule.approval_models import LateReason, WeekApproval
 from server.schedule.board_models import ScheduleTemplate
 from server.schedule.rule_models import (
     AirtimeRight,
@@ -26,8 +27,8 @@ from server.schedule.rule_models import (
 )
 
 __all__ = [
-    "AirtimeRight", "Channel", "DocumentSerial", "EmergencyRule", "Filler", "FillerSection", "NoticeRule", "PushRule",
-    "RuleChange", "ScheduleTemplate", "Slot", "StudyEvening", "StudyRule", "WindowRule",
+    "AirtimeRight", "Channel", "DocumentSerial", "EmergencyRule", "Filler", "FillerSection", "LateReason", "NoticeRule",
+    "PushRule", "RuleChange", "ScheduleTemplate", "Slot", "StudyEvening", "StudyRule", "WeekApproval", "WindowRule",
 ]  # fmt: skip
 
 

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 CLIP = Path(__file__).resolve().parents[1] / "media" / "bigbuckbunny.mp4"
 ENCODED_WITHIN_MS = 180_000
 PAGES = (
-    "/", "/programmes", "/upload", "/schedule", "/publications", "/stations", "/viewing", "/jobs", "/audit", "/api/docs",
+    "/", "/programmes", "/upload", "/schedule", "/publications", "/publications/queue", "/stations", "/viewing", "/jobs", "/audit", "/api/docs",
 )  # fmt: skip
 
 

@@ -46,8 +46,10 @@ schedule.edit                   x  x  x  x  .  .  .  .  .  .  .  .  .  .
 notice.approve                  x  x  x  x  .  x  x  x  x  .  .  .  .  .
 emergency.propose               x  x  .  .  .  .  .  .  .  .  .  .  .  .
 emergency.approve               x  x  .  .  .  .  .  x  .  .  .  .  .  .
-publish.view                    x  x  x  x  .  x  x  x  .  .  .  .  .  x
+schedule.approve                x  x  x  .  .  .  .  .  x  .  .  .  .  x
+publish.view                    x  x  x  x  .  x  x  x  x  .  .  .  .  x
 publish.run                     x  x  .  .  .  .  .  .  .  .  .  .  .  .
+publish.approve                 x  x  x  .  .  .  .  .  x  .  .  .  .  x
 stations.view                   x  x  x  x  .  x  x  x  x  x  x  x  x  x
 stations.manage                 x  .  .  .  .  .  .  .  x  x  .  .  .  .
 stats.view                      x  x  x  x  x  x  x  x  x  x  x  x  x  x

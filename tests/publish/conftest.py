@@ -24,7 +24,9 @@ from server.catalog.programmes import NewProgramme, create_programme
 from server.config import Config
 from server.db import Database, new_id
 from server.identity.rules import Caller, Role
-from server.publish import service
+from server.publish import queue, service
+from server.publish.background import Publishing
+from server.publish.models import ChangeState, WaitingChange
 from server.readplane import newest_root
 from server.regions.models import Region
 from server.schedule import service as schedule
@@ -125,6 +127,18 @@ class Installation:
 
     def publish(self, **more) -> service.PublicationResult:
         return service.publish(self.database, self.config, self.store, now=self.now, by="测试", **more)
+
+    def worker(self) -> Publishing:
+        """The background publisher of a worker that has just begun."""
+        return Publishing(self.database, self.config, self.store, lambda: self.now)
+
+    def changes(self) -> service.PublicationResult:
+        """What goes out by itself now."""
+        return service.publish_changes(self.database, self.config, self.store, now=self.now)
+
+    def waiting(self, *states: ChangeState) -> list[WaitingChange]:
+        with self.database.read() as session:
+            return list(queue.waiting(session, ADMIN, states=states or (ChangeState.WAITING,)))
 
     def later(self, **span) -> None:
         self.now += timedelta(**span)

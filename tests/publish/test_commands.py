@@ -40,16 +40,23 @@ class Server:
     def __init__(self, answer):
         self.answer = answer
         self.asked: list[str] = []
+        self.looks = 0
 
     def post(self, path, json=None):
         self.asked.append(path)
-        return self.answer
+        return {"id": "7", "state": "queued"}
+
+    def get(self, path, **fields):
+        assert path == "/api/v1/publications/orders/7"
+        self.looks += 1
+        return {"id": "7", "state": ["queued", "running", "done"][self.looks - 1], "answer": self.answer}
 
 
 @pytest.fixture
 def server(monkeypatch):
     made = Server(ANSWER)
     monkeypatch.setattr(client, "from_args", lambda _args: made)
+    monkeypatch.setattr(commands, "LOOK_EVERY_S", 0)
     return made
 
 
@@ -84,3 +91,19 @@ def test_keys_are_made_once_and_shown_without_their_private_half(run, tmp_path):
 def test_keys_that_are_not_there_are_said_to_be_missing(run, tmp_path):
     with pytest.raises(keys.KeysMissing):
         run("keys", "show", "--data", str(tmp_path))
+
+
+def test_a_rollback_waits_for_its_order(run, server):
+    status, out = run("publish", "rollback", "5", "--json")
+
+    assert (status, json.loads(out)) == (0, ANSWER)
+    assert server.asked == ["/api/v1/publications/5/rollback"]
+    assert server.looks == 3
+
+
+def test_an_order_that_failed_says_why(run, server, monkeypatch):
+    problem = {"title": "读面已损坏", "status": 503, "code": "read_plane_damaged", "detail": "读面已损坏"}
+    monkeypatch.setattr(server, "get", lambda _path: {"id": "7", "state": "failed", "problem": problem})
+
+    with pytest.raises(client.ApiError, match="读面已损坏"):
+        run("publish")

@@ -13,16 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from protocol.documents import Frame, decode
-from protocol.names import frame_target
+from protocol.documents import Frame, LocalDocument, decode
+from protocol.names import frame_target, local_target
 from server import readplane
 from server.catalog.models import Edition
 from server.db import Counter, Database
 from server.lease import LeaseLost, LeaseRow, LeaseTaken
-from server.publish import service
-from server.publish.models import Publication, PublicationState, Release
+from server.publish import orders, service
+from server.publish.models import OrderState, Publication, PublicationState, Release
 from server.schedule.service import compile_documents
-from tests.publish.conftest import ADMIN, EVENING
+from tests.publish.conftest import ADMIN, COUNTY, EVENING
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -84,6 +84,105 @@ def test_failing_at_any_write_leaves_the_old_publication_and_the_next_one_succee
         province.database.close()
 
     assert step > 6  # two documents, two roles, snapshot, timestamp, and what the policy signer remembers
+
+
+def local_items(terminal) -> int:
+    data = terminal.fetch(local_target("130123"))
+    if data is None:
+        return 0
+    return sum(len(channel.items) for channel in decode(data, LocalDocument).channels)
+
+
+def test_what_goes_out_by_itself_may_fail_at_any_write_and_the_next_step_brings_it(
+    sqlite_province, terminal, monkeypatch, tmp_path
+):
+    province = sqlite_province
+    edition = province.release("农村安全用电")
+    before = province.publish()
+    province.place(edition, at=EVENING.replace(hour=20), region="130123", by=COUNTY)
+    province.database.close()
+    everything = (province.config.data, terminal.home, tmp_path / "test.sqlite")
+    saved = tmp_path / "saved"
+    for place in everything:
+        copy(place, saved / place.name)
+
+    for step in count(1):
+        for place in everything:
+            copy(saved / place.name, place)
+        with monkeypatch.context() as patched:
+            cut_at(patched, step)
+            try:
+                province.worker().step()
+            except PowerCut:
+                pass
+            else:
+                break
+        assert terminal.versions()[1] == before.number, f"after a failure at write {step}"
+        assert local_items(terminal) == 0
+        assert province.worker().step()
+        assert local_items(terminal) == 1, f"after going on from write {step}"
+        assert PublicationState.RUNNING not in states_of(province)
+        province.database.close()
+
+    assert step > 4  # a document, its city's role, snapshot, timestamp, what the policy signer remembers
+
+
+def test_an_order_killed_at_any_write_is_carried_out_by_the_next_worker(
+    sqlite_province, terminal, monkeypatch, tmp_path
+):
+    province = sqlite_province
+    province.place(province.release("农村安全用电"))
+    with province.database.write() as session:
+        order = orders.ask(session, ADMIN, now=province.now).id
+    province.database.close()
+    everything = (province.config.data, terminal.home, tmp_path / "test.sqlite")
+    saved = tmp_path / "saved"
+    for place in everything:
+        copy(place, saved / place.name)
+
+    for step in count(1):
+        for place in everything:
+            copy(saved / place.name, place)
+        with monkeypatch.context() as patched:
+            cut_at(patched, step)
+            try:
+                province.worker().step()
+            except PowerCut:
+                pass
+            else:
+                break
+        with province.database.read() as session:
+            assert orders.get(session, ADMIN, order).state == OrderState.RUNNING
+        assert province.worker().step()
+        with province.database.read() as session:
+            done = orders.get(session, ADMIN, order)
+            assert (done.state, done.answer["changed"]) == (OrderState.DONE, True)
+        assert items_on_air(terminal) == 1, f"after going on from write {step}"
+        province.database.close()
+
+    assert step > 6
+
+
+def test_what_goes_out_by_itself_is_fenced_off_when_it_slept_through_its_lease(province, terminal):
+    edition = province.release("慢的")
+    province.publish()
+    province.place(edition, at=EVENING.replace(hour=20), region="130123", by=COUNTY)
+
+    def overtaken(session, *, releases, now):
+        compiled = compile_documents(session, releases=releases, now=now)
+        session.commit()
+        run_out(province.database)
+        province.place(edition)
+        overtaken.number = province.publish().number
+        return compiled
+
+    with pytest.raises(LeaseLost):
+        service.publish_changes(
+            province.database, province.config, province.store, now=province.now, compile_schedule=overtaken
+        )
+
+    assert terminal.versions()[1] == overtaken.number
+    assert items_on_air(terminal) == 1
 
 
 def states_of(province) -> list[str]:

@@ -35,7 +35,7 @@ from server.identity import audit
 from server.identity.models import AuditEntry
 from server.publish import service
 from server.publish.assembly import Assembly
-from server.publish.evidence import Refused
+from server.publish.evidence import EMERGENCY_APPROVED, EMERGENCY_PROPOSED, Refused
 from server.publish.panel import Panel, seat
 from server.publish.scope import recall_problems
 from server.publish.signers import Case
@@ -313,7 +313,8 @@ def case_of(province, **frames: Frame) -> Case:
         province.now,
         root=b"",
     )
-    return Case(assembly._catalogue_for, frames, assembly.served_bytes, province.now)
+    signed = None if frames else assembly._signed_by
+    return Case(assembly._catalogue_for, frames, assembly.served_bytes, province.now, signed)
 
 
 def release_of(province, edition: str) -> str:
@@ -476,9 +477,65 @@ def test_an_emergency_shows_admitted_releases_or_text_only(panel, case, sqlite_p
         return encode(Emergency(serial=2, items=[item]))
 
     unknown = Ref(edition=new_id(), release="4" * 64, duration_ms=1000)
-    assert refusal(panel.policy, "emergency.json", emergency(ref=unknown), case) == ["not_admitted"]
-    assert refusal(panel.policy, "emergency.json", emergency(), case) == ["empty"]
-    panel.policy.examine("emergency.json", emergency(text="今晚八点停电检修"), case)
+    for data, code in ((emergency(ref=unknown), "not_admitted"), (emergency(), "empty")):
+        agree(sqlite_province, data, EDITOR, ADMIN)
+        fresh = seat(sqlite_province.config, sqlite_province.database, sqlite_province.store)
+        assert refusal(fresh.policy, "emergency.json", data, case) == [code]
+    honest = emergency(text="今晚八点停电检修")
+    agree(sqlite_province, honest, EDITOR, ADMIN)
+    fresh = seat(sqlite_province.config, sqlite_province.database, sqlite_province.store)
+    fresh.policy.examine("emergency.json", honest, case)
+
+
+def agree(province, data: bytes, asked, agreed) -> None:
+    """The links that an emergency of two people leaves in the audit chain."""
+    [item] = decode(data, Emergency).items
+    detail = {"regions": item.regions, "text": item.text, "programme": None, "until": item.ends_at}
+    with province.database.write() as session:
+        for action, actor in ((EMERGENCY_PROPOSED, asked), (EMERGENCY_APPROVED, agreed)):
+            if actor is not None:
+                audit.append(
+                    session,
+                    actor=actor,
+                    action=action,
+                    subject=f"emergency:{item.id}",
+                    detail=detail,
+                    now=province.now,
+                )
+
+
+@pytest.mark.parametrize(
+    ("asked", "agreed"),
+    [(EDITOR, EDITOR), (EDITOR, None), (None, ADMIN)],
+    ids=["same", "one", "nobody asked"],
+)
+def test_an_emergency_without_two_people_is_signed_by_nobody(sqlite_province, panel, case, asked, agreed):
+    item = EmergencyItem(
+        id="e",
+        starts_at=to_text(EVENING),
+        ends_at=to_text(EVENING.replace(hour=22)),
+        regions=["13"],
+        text="停电",
+    )
+    data = encode(Emergency(serial=2, items=[item]))
+    agree(sqlite_province, data, asked, agreed)
+
+    for signer in (panel.policy, panel.officer):
+        assert refusal(signer, "emergency.json", data, case) == ["not_agreed"]
+
+
+def test_an_emergency_agreed_on_cannot_be_swapped_for_another(sqlite_province, panel, case):
+    item = EmergencyItem(
+        id="e",
+        starts_at=to_text(EVENING),
+        ends_at=to_text(EVENING.replace(hour=22)),
+        regions=["13"],
+        text="停电",
+    )
+    agree(sqlite_province, encode(Emergency(serial=2, items=[item])), EDITOR, ADMIN)
+    other = encode(Emergency(serial=2, items=[msgspec.structs.replace(item, text="别的话")]))
+
+    assert refusal(panel.policy, "emergency.json", other, case) == ["not_agreed"]
 
 
 def test_a_recall_is_never_taken_back_by_leaving_it_out(sqlite_province, edition, panel):
@@ -508,6 +565,7 @@ def test_a_refused_document_stays_as_served_and_the_rest_goes_out(sqlite_provinc
 
     def lying(session, *, releases, now):
         compiled = service.compile_documents(session, releases=releases, now=now)
+        compiled.fingerprints.pop(frame_target("13"))
         bad = decode(a_frame(province, edition), Frame)
         bad.channels[0].items[0] = msgspec.structs.replace(bad.channels[0].items[0], release="6" * 64)
         compiled.frames["13"] = msgspec.structs.replace(

@@ -13,6 +13,7 @@ from server.client import ApiClient, ApiError
 from server.console.demo.errors import DemoFailed
 from server.console.demo.week import Place, county, week
 from server.i18n import N_
+from server.publish.commands import wait_for
 
 if TYPE_CHECKING:
     from server.console.demo import Desk
@@ -81,8 +82,7 @@ def _patiently(desk: Desk, api: ApiClient) -> dict[str, Any]:
     while True:
         desk.go_on()
         try:
-            answer: dict[str, Any] = api.post("/api/v1/publications")
-            return answer
+            return wait_for(api, "/api/v1/publications", go_on=desk.go_on)
         except ApiError as error:
             if error.status not in (409, 503) or time.monotonic() > deadline:
                 raise
