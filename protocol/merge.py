@@ -9,7 +9,8 @@ The algorithm, for one region, channel and day (all instants in milliseconds sin
 1. items of the frame, in order of start; a later one that overlaps an earlier one is dropped;
 2. local items: level and region must be the window's and an ancestor's, the span wholly inside the window;
 3. windows that stayed (partly) empty play the window's ``fill``, then fillers;
-4. every other gap plays fillers, in an order that depends on region, channel and the gap's start only;
+4. every other gap plays fillers, in an order that depends on region, channel and the gap's start, and on what played
+   that day before: none comes again within the channel's ``no_repeat_ms`` while there is another one to play;
 5. emergencies cut through everything; what they interrupt goes on at its right offset afterwards.
 """
 
@@ -20,7 +21,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
-from itertools import pairwise
+from itertools import cycle, pairwise
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -31,6 +32,7 @@ from protocol.documents import (
     Frame,
     FrameChannel,
     Item,
+    ItemKind,
     LocalDocument,
     Ref,
     Why,
@@ -66,6 +68,8 @@ class ListedItem(Struct, frozen=True, kw_only=True):
     required: bool = False
     text: str | None = None
     why: Why | None = None
+    kind: ItemKind = ItemKind.PROGRAMME
+    premiere: bool = False
 
     @property
     def starts_ms(self) -> int:
@@ -105,6 +109,8 @@ class _Span:
     required: bool = False
     text: str | None = None
     why: Why | None = None
+    kind: ItemKind = ItemKind.PROGRAMME
+    premiere: bool = False
 
     def listed(self) -> ListedItem:
         return ListedItem(
@@ -118,6 +124,8 @@ class _Span:
             required=self.required,
             text=self.text,
             why=self.why,
+            kind=self.kind,
+            premiere=self.premiere,
         )
 
 
@@ -181,16 +189,17 @@ def _timetable(
         for opened in windows
     }
     whole: list[_Span] = []
+    played = _Played(line.no_repeat_ms)
     for gap_start, gap_end, span in _with_gaps(placed, day_start, day_end):
         for part_start, part_end, window_id in _by_window(gap_start, gap_end, windows):
-            seed = f"{region}|{line.id}"
             whole += _filled(
                 part_start,
                 part_end,
                 fills.get(window_id or "", []),
                 fillers,
-                seed,
+                f"{region}|{line.id}",
                 (valid_from, valid_until),
+                played,
             )
         if span is not None:
             whole.append(span)
@@ -218,6 +227,8 @@ def _spans(
             release=item.release,
             required=item.required,
             why=item.why,
+            kind=item.kind,
+            premiere=item.premiere,
         )
 
 
@@ -281,6 +292,35 @@ def _by_window(start: int, end: int, windows: Sequence[_OpenWindow]) -> Iterator
         yield part_start, part_end, next(inside, None)
 
 
+class _Played:
+    """When each filler began last on this day, so that none comes again too soon."""
+
+    def __init__(self, no_repeat_ms: int) -> None:
+        self._no_repeat_ms = no_repeat_ms
+        self._began: dict[str, int] = {}
+        self._last: str | None = None
+
+    def choose(self, waiting: list[Ref], at: int) -> Ref:
+        """Take from ``waiting`` (not empty) what may play now: the first that is not too soon, else the one that began
+        longest ago; never the same twice in a row while there is another."""
+        others = [place for place, ref in enumerate(waiting) if ref.release != self._last] or [0]
+        place = next((place for place in others if self._is_free(waiting[place], at)), None)
+        if place is None:
+            place = min(others, key=lambda n: self._began.get(waiting[n].release, 0))
+        return waiting.pop(place)
+
+    def has_free(self, waiting: Sequence[Ref], at: int) -> bool:
+        return any(ref.release != self._last and self._is_free(ref, at) for ref in waiting)
+
+    def began(self, ref: Ref, at: int) -> None:
+        self._began[ref.release] = at
+        self._last = ref.release
+
+    def _is_free(self, ref: Ref, at: int) -> bool:
+        began = self._began.get(ref.release)
+        return began is None or at - began >= self._no_repeat_ms
+
+
 def _filled(
     start: int,
     end: int,
@@ -288,28 +328,30 @@ def _filled(
     fillers: Sequence[Ref],
     seed: str,
     valid: tuple[int, int],
+    played: _Played,
 ) -> list[_Span]:
     valid_from, valid_until = valid
     spans: list[_Span] = []
     if start < valid_from:
         spans.append(_slate(start, min(end, valid_from)))
-    if max(start, valid_from) < min(end, valid_until):
-        refs, source = (fill, Source.FILL) if fill else (fillers, Source.FILLER)
-        spans += _repeated(max(start, valid_from), min(end, valid_until), refs, source, seed)
+    low, high = max(start, valid_from), min(end, valid_until)
+    if low < high and fill:
+        spans += _in_a_row(low, high, cycle(fill), Source.FILL)
+    elif low < high and fillers:
+        spans += _in_a_row(low, high, _Shuffled(fillers, f"{seed}|{low}", played), Source.FILLER)
+    elif low < high:
+        spans.append(_slate(low, high))
     if end > valid_until:
         spans.append(_slate(max(start, valid_until), end))
     return spans
 
 
-def _repeated(start: int, end: int, refs: Sequence[Ref], source: Source, seed: str) -> list[_Span]:
+def _in_a_row(start: int, end: int, refs: Iterator[Ref] | _Shuffled, source: Source) -> list[_Span]:
     """Play refs one after another until the end; the last one is cut there."""
-    if not refs:
-        return [_slate(start, end)]
     spans: list[_Span] = []
     at = start
-    for ref in _order(refs, source, f"{seed}|{start}"):
-        if end - at < SHORTEST_FILLER_MS:
-            break
+    while end - at >= SHORTEST_FILLER_MS:
+        ref = refs.take(at) if isinstance(refs, _Shuffled) else next(refs)
         until = min(at + ref.duration_ms, end)
         spans.append(
             _Span(
@@ -327,19 +369,31 @@ def _repeated(start: int, end: int, refs: Sequence[Ref], source: Source, seed: s
     return spans
 
 
-def _order(refs: Sequence[Ref], source: Source, seed: str) -> Iterator[Ref]:
-    """Endlessly: a window's fill in its own order, fillers shuffled anew each round, never one twice in a row."""
-    last: str | None = None
-    turn = 0
-    while True:
-        ordered = list(refs)
-        if source is Source.FILLER:
-            ordered.sort(key=lambda r: hashlib.sha256(f"{seed}|{turn}|{r.release}".encode()).digest())
-            if len(ordered) > 1 and ordered[0].release == last:
-                ordered.append(ordered.pop(0))
-        yield from ordered
-        last = ordered[-1].release
-        turn += 1
+class _Shuffled:
+    """Fillers without end, shuffled anew each round by the seed."""
+
+    def __init__(self, refs: Sequence[Ref], seed: str, played: _Played) -> None:
+        self._refs, self._seed, self._played = refs, seed, played
+        self._waiting: list[Ref] = []
+        self._turn = 0
+
+    def take(self, at: int) -> Ref:
+        """What plays at ``at``."""
+        if not self._waiting or (
+            len(self._waiting) < len(self._refs) and not self._played.has_free(self._waiting, at)
+        ):
+            self._waiting += self._round()
+        ref = self._played.choose(self._waiting, at)
+        self._played.began(ref, at)
+        return ref
+
+    def _round(self) -> list[Ref]:
+        keys = {
+            place: hashlib.sha256(f"{self._seed}|{self._turn}|{place}|{ref.release}".encode()).digest()
+            for place, ref in enumerate(self._refs)
+        }
+        self._turn += 1
+        return [self._refs[place] for place in sorted(keys, key=keys.__getitem__)]
 
 
 def _slate(start: int, end: int) -> _Span:

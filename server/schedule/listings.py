@@ -58,7 +58,7 @@ def preview(
         raise Invalid(N_("一次最多看 %(most)s 天"), most=MOST_DAYS)
     begin, end = (from_ms(day_bounds_ms(day)[i]) for day, i in ((min(days), 0), (max(days), 1)))
     begin -= timedelta(days=1)
-    rules = load_rules(session, None, begin, end)
+    rules = load_rules(session, None, begin, end, region=region)
     resolver = r.Resolver(rules, begin, end)
     frame = resolver.frame_for(region)
     own = set(resolver.local_regions)

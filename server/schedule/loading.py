@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,8 +10,10 @@ from sqlalchemy import String, cast, or_, select
 from sqlalchemy.orm import Session
 
 from protocol.documents import Picture, SectionName
+from protocol.regions import level_of, lineage
 from protocol.times import SHANGHAI
-from server.catalog.models import Section
+from server.catalog.models import ProgrammeTag, Section
+from server.catalog.topics import topics_between
 from server.schedule import rulebook as book
 from server.schedule.models import (
     Channel,
@@ -24,7 +26,7 @@ from server.schedule.models import (
     StudyRule,
     WindowRule,
 )
-from server.schedule.releases import ReleaseRef, releases_of
+from server.schedule.releases import ReleaseRef, as_release, playable, releases_of
 
 DEFAULT_FILLER_MS = (10_000, 180_000)
 """A channel without chosen fillers uses every released programme between these lengths."""
@@ -32,25 +34,55 @@ MOST_WEIGHT = 9
 
 
 def load_rules(
-    session: Session, releases: Mapping[str, ReleaseRef] | None, begin: datetime, end: datetime | None = None
+    session: Session,
+    releases: Mapping[str, ReleaseRef] | None,
+    begin: datetime,
+    end: datetime | None = None,
+    *,
+    region: str | None = None,
 ) -> book.Rules:
     """The rules as data. ``releases`` by edition id; None for a preview, where every released edition counts.
 
-    One-off slots before ``begin`` (and, if given, after ``end``) are left out.
+    One-off slots before ``begin`` (and, if given, after ``end``) are left out. ``region``: only what one region's
+    timetable is made from, quicker; its library is then not whole.
     """
-    known = releases_of(session, releases)
     channels = session.scalars(select(Channel).order_by(Channel.position)).all()
+    slots, windows, study = _slots(session, begin, end, region), window_rules(session), _study(session)
+    known = (
+        releases_of(session, releases) if region is None else _named(session, releases, slots, windows, study)
+    )
     return book.Rules(
         channels=[channel_rule(c) for c in channels],
-        slots=_slots(session, begin, end),
-        windows=window_rules(session),
+        slots=slots,
+        windows=windows,
         fillers={c.id: filler_programmes(session, c.id, known) for c in channels},
         releases=known,
-        study=_study(session),
+        study=study,
         notices=_notices(session, begin),
-        pushes=_pushes(session, known, begin),
+        pushes=_pushes(session, known, begin) if region is None else [],
+        topics=_topics(session, begin, end or begin + timedelta(days=31)) if region is None else [],
         sections=_sections(session),
     )
+
+
+def _named(
+    session: Session,
+    releases: Mapping[str, ReleaseRef] | None,
+    slots: Sequence[book.SlotRule],
+    windows: Sequence[book.WindowSpan],
+    study: Sequence[book.StudyPlan],
+) -> dict[str, book.Release]:
+    """The releases that a timetable can name: those of slots, fills and study evenings, and the fillers."""
+    wanted = {slot.programme for slot in slots} | {p for window in windows for p in window.fill}
+    wanted |= {p for plan in study for evening in plan.evenings.values() for p in evening.programmes}
+    wanted |= set(session.scalars(select(Filler.programme_id)))
+    known = releases_of(session, releases, sorted(wanted))
+    short = playable(session, lengths_ms=(1, DEFAULT_FILLER_MS[1]))
+    return {
+        **{p: as_release(one, releases.get(one.edition) if releases is not None else None) for p, one in short.items()
+           if releases is None or one.edition in releases},
+        **known,
+    }  # fmt: skip
 
 
 def channel_rule(channel: Channel) -> book.ChannelRule:
@@ -71,7 +103,9 @@ _SLOT_COLUMNS = (
 )  # fmt: skip
 
 
-def _slots(session: Session, begin: datetime, end: datetime | None) -> list[book.SlotRule]:
+def _slots(
+    session: Session, begin: datetime, end: datetime | None, region: str | None
+) -> list[book.SlotRule]:
     """By column, not as objects: a province has thousands."""
     recent = Slot.starts_at >= begin - timedelta(days=1)
     if end is not None:
@@ -80,6 +114,8 @@ def _slots(session: Session, begin: datetime, end: datetime | None) -> list[book
     query = select(*_SLOT_COLUMNS).where(
         Slot.removed_at.is_(None), or_(Slot.rrule.is_not(None), recent, further)
     )
+    if region is not None:
+        query = query.where(Slot.region.in_(lineage(region)))
     return [_slot_of(row) for row in session.execute(query.order_by(Slot.id))]
 
 
@@ -185,10 +221,31 @@ def _pushes(session: Session, known: Mapping[str, book.Release], begin: datetime
     ]
 
 
-def _pushed(_session: Session, rule: PushRule, known: Mapping[str, book.Release]) -> tuple[str, ...]:
+def _pushed(session: Session, rule: PushRule, known: Mapping[str, book.Release]) -> tuple[str, ...]:
     if rule.programme_id:
         return (rule.programme_id,)
+    if rule.tag:
+        tagged = select(ProgrammeTag.programme_id).where(ProgrammeTag.tag == rule.tag)
+        return tuple(sorted(set(session.scalars(tagged)) & set(known)))
     return tuple(sorted(p for p, release in known.items() if release.section == rule.section))
+
+
+def _topics(session: Session, begin: datetime, end: datetime) -> list[book.TopicSpan]:
+    return [
+        book.TopicSpan(
+            id=topic.id,
+            title=topic.title,
+            starts_at=topic.starts_at,
+            until=topic.until,
+            programmes=topic.programmes,
+            summary=topic.summary,
+            regions=topic.regions,
+            required=topic.required,
+            poster=topic.poster,
+            level=level_of(topic.region),
+        )
+        for topic in topics_between(session, begin, end)
+    ]
 
 
 def _sections(session: Session) -> list[SectionName]:

@@ -17,6 +17,7 @@ from protocol.documents import ItemKind
 from protocol.regions import Level, level_of, within
 from protocol.times import SHANGHAI, day_bounds_ms, from_ms, to_text
 from server.catalog.airings import record_airing
+from server.catalog.rereviews import needs_rereview
 from server.db import new_id, take_turn
 from server.errors import Conflict, Forbidden, Invalid, NotFound
 from server.i18n import N_
@@ -106,6 +107,7 @@ def put_slot(
         created_by_name=caller.name,
         created_at=now,
     )
+    _check_rereview(session, edition, now)
     _check(session, caller, slot, edition, now=now)
     history.added(session, caller, slot, now=now)
     update_airing(session, edition, now)
@@ -131,6 +133,8 @@ def change_slot(
     edition = schedulable(session, wanted.get("programme_id", slot.programme_id))
     if "programme_id" in wanted:
         wanted["programme_id"] = edition.programme
+        if edition.programme != slot.programme_id:
+            _check_rereview(session, edition, now)
     before = Slot(**{**_values(slot), **wanted})
     _check(session, caller, before, edition, now=now, instead_of=slot.id)
     wanted["duration_ms"] = before.duration_ms
@@ -382,6 +386,12 @@ def _check_rights(edition: Playable, slot: Slot) -> None:
     begin, until = edition.rights_from, edition.rights_until
     if (begin and slot.starts_at < begin) or (until and slot.starts_at >= until):
         raise Invalid(N_("《%(title)s》在这个时间没有播出授权"), code="rights", title=edition.title)
+
+
+def _check_rereview(session: Session, edition: Playable, now: datetime) -> None:
+    """What must be reviewed again is not placed anew; what is placed already stays on air."""
+    if edition.edition in needs_rereview(session, [edition.edition], now):
+        raise Conflict(N_("《%(title)s》需要重播重审，才能再次编排"), code="rereview", title=edition.title)
 
 
 def _check_overlap(session: Session, slot: Slot, edition: Playable, instead_of: str, now: datetime) -> None:

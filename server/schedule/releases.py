@@ -37,14 +37,22 @@ class Playable:
     duration_ms: int
     rights_from: datetime | None
     rights_until: datetime | None
+    rights_regions: list[str]
+    asset: str
+    recipe: str
 
     @property
     def length(self) -> timedelta:
         return timedelta(milliseconds=self.duration_ms)
 
 
-def playable(session: Session, programmes: Sequence[str] | None = None) -> dict[str, Playable]:
-    """By programme id; of all programmes, or of these."""
+def playable(
+    session: Session,
+    programmes: Sequence[str] | None = None,
+    *,
+    lengths_ms: tuple[int, int] | None = None,
+) -> dict[str, Playable]:
+    """By programme id; of all programmes, or of these, or of those between two lengths."""
     lengths = (
         select(
             Rendition.asset_id, Rendition.recipe_sha256, func.min(Rendition.duration_ms).label("duration_ms")
@@ -52,6 +60,7 @@ def playable(session: Session, programmes: Sequence[str] | None = None) -> dict[
         .group_by(Rendition.asset_id, Rendition.recipe_sha256)
         .subquery()
     )
+    length = func.coalesce(lengths.c.duration_ms, Asset.duration_ms, 0)
     query = (
         select(
             Edition.programme_id,
@@ -60,9 +69,12 @@ def playable(session: Session, programmes: Sequence[str] | None = None) -> dict[
             Programme.title,
             Programme.section,
             Programme.region,
-            func.coalesce(lengths.c.duration_ms, Asset.duration_ms, 0),
+            length,
             Programme.rights_from,
             Programme.rights_until,
+            Programme.rights_regions,
+            Edition.asset_id,
+            Edition.recipe_sha256,
         )
         .join(Asset, Edition.asset_id == Asset.id)
         .join(Programme, Edition.programme_id == Programme.id)
@@ -75,6 +87,8 @@ def playable(session: Session, programmes: Sequence[str] | None = None) -> dict[
     )
     if programmes is not None:
         query = query.where(Edition.programme_id.in_(programmes))
+    if lengths_ms is not None:
+        query = query.where(length.between(*lengths_ms))
     return {row[0]: Playable(*row) for row in session.execute(query)}
 
 
@@ -98,16 +112,22 @@ def as_release(found: Playable, known: ReleaseRef | None) -> Release:
         duration_ms=known.duration_ms if known else found.duration_ms,
         section=found.section,
         title=found.title,
+        regions=tuple(found.rights_regions),
         rights_from=found.rights_from,
         rights_until=found.rights_until,
     )
 
 
-def releases_of(session: Session, admitted: Mapping[str, ReleaseRef] | None) -> dict[str, Release]:
-    """By programme: what may be named in documents. ``admitted`` by edition; None counts every released edition."""
+def releases_of(
+    session: Session,
+    admitted: Mapping[str, ReleaseRef] | None,
+    programmes: Sequence[str] | None = None,
+) -> dict[str, Release]:
+    """By programme: what may be named in documents. ``admitted`` by edition; None counts every released edition.
+    ``programmes``: only these."""
     found = {
         programme: as_release(one, admitted.get(one.edition) if admitted is not None else None)
-        for programme, one in playable(session).items()
+        for programme, one in playable(session, programmes).items()
         if admitted is None or one.edition in admitted
     }
     return {programme: release for programme, release in found.items() if release.duration_ms > 0}

@@ -87,8 +87,7 @@ def frame_regions(rules: Rules) -> list[str]:
     own |= {window.region for window in rules.windows}
     own |= {area for slot in rules.slots for area in slot.excluded if within(area, slot.region)}
     own |= {area for window in rules.windows for area in window.excluded if within(area, window.region)}
-    for topic in rules.topics:
-        own |= set(topic.regions)
+    own |= {region for topic in rules.topics if topic.level == PROVINCE for region in topic.regions}
     return sorted(own | {rules.root})
 
 
@@ -144,6 +143,7 @@ class Resolver:
         said = {region for region, _, is_province in self._slots if not is_province}
         said |= {rule.region for rule in self.rules.regional if rule.level != PROVINCE}
         said |= {notice.region for notice in self.rules.notices if notice.level != PROVINCE}
+        said |= {area for topic in self.rules.topics if topic.level != PROVINCE for area in topic.regions}
         return sorted(said)
 
     # --- rules to occurrences ---
@@ -215,7 +215,7 @@ class Resolver:
             library=self._library(region),
             notices=self._notices(region, province=True),
             sections=list(self.rules.sections),
-            topics=self._topics(region),
+            topics=self._topics(region, province=True),
             study=self._study_days(region, province=True) or [],
         )
 
@@ -356,7 +356,7 @@ class Resolver:
             and (within(notice.region, region) if not province else _related(notice.region, region))
         ]
 
-    def _topics(self, region: str) -> list[Topic]:
+    def _topics(self, region: str, *, province: bool) -> list[Topic]:
         return [
             Topic(
                 id=topic.id,
@@ -370,7 +370,8 @@ class Resolver:
             )
             for topic in self.rules.topics
             if topic.until > self.begin
-            and (not topic.regions or any(within(region, area) for area in topic.regions))
+            and (topic.level == PROVINCE) is province
+            and (any(within(region, area) for area in topic.regions) if province else region in topic.regions)
         ]
 
     def _studies(self, region: str) -> str | None:
@@ -412,6 +413,7 @@ class Resolver:
             channels=channels,
             notices=self._notices(region, province=False),
             library=self._local_library(region),
+            topics=self._topics(region, province=False),
             study=self._study_days(region, province=False),
         )
 

@@ -151,7 +151,8 @@ class PushSpan:
 
 @dataclass(frozen=True)
 class TopicSpan:
-    """A promoted collection; empty ``regions`` means the whole province."""
+    """A promoted collection, shown in ``regions``. The province's stand in frames, those of a city or county in the local
+    documents of the regions they are meant for."""
 
     id: str
     title: str
@@ -159,7 +160,8 @@ class TopicSpan:
     until: datetime
     programmes: tuple[str, ...]
     summary: str = ""
-    regions: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ("13",)
+    level: str = PROVINCE
     required: bool = False
     poster: Picture | None = None
 
