@@ -29,6 +29,8 @@ MORE = (
     "schedule.board_pages",
     "schedule.export_api",
     "schedule.further_api",
+    "schedule.report_api",
+    "schedule.report_pages",
     "schedule.listing_pages",
     "catalog.collections_api",
     "catalog.editions_api",

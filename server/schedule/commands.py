@@ -8,7 +8,11 @@ import sys
 from typing import Any
 
 from server import client
+<<<<<<< HEAD
 from server.schedule import approval_commands, export_commands
+=======
+from server.schedule import check_commands, export_commands
+>>>>>>> 2f1d950 (Conflict report with feasibility, explanations: pure rules, API, commands, pages)
 
 
 def register(nouns: Any) -> None:
@@ -35,6 +39,7 @@ def register(nouns: Any) -> None:
     show.add_argument("--all", action="store_true", help="fillers and slate too")
     client.add_arguments(show)
     show.set_defaults(run=_list)
+    check_commands.register(verbs)
     export_commands.register(verbs)
     approval_commands.register(verbs)
 

@@ -146,6 +146,11 @@ class Resolver:
         said |= {area for topic in self.rules.topics if topic.level != PROVINCE for area in topic.regions}
         return sorted(said)
 
+    @property
+    def all_slots(self) -> list[SlotRule]:
+        """Every slot, those of study evenings too."""
+        return [*self.rules.slots, *(slot for day in self._study for slot in day.slots)]
+
     # --- rules to occurrences ---
     def placed(self, region: str, channel: str, *, province: bool) -> list[Placed]:
         """The occurrences of the rules for exactly this region, released and with the right to be shown then."""
