@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from protocol.documents import Emergency
+from protocol.documents import Emergency, Frame
 from protocol.merge import ListedItem, Source, merge
 from protocol.regions import level_of, lineage, within
 from protocol.times import SHANGHAI, to_ms, to_text
@@ -84,16 +84,7 @@ def explain(
     resolver: Resolver, region: str, channel: str, at: datetime, *, emergency: Emergency | None = None
 ) -> Explanation:
     """Why ``region`` sees what it sees on ``channel`` at ``at``, which must lie in the resolver's span."""
-    frame = resolver.frame_for(region)
-    own = set(resolver.local_regions)
-    locals_ = [resolver.local(code) for code in lineage(region) if code in own]
-    day = at.astimezone(SHANGHAI).date()
-    listing = merge(
-        region=region, channel=channel, day=day, frame=frame, local_documents=locals_, emergency=emergency
-    )
-    shown = listing.at(to_ms(at))
-    if shown is None:
-        raise ValueError(at)
+    frame, shown = _shown(resolver, region, channel, at, emergency)
     candidates = sorted(
         _Contest(resolver, region, channel, at, shown).candidates(),
         key=lambda c: (c.verdict != "on_air", -len(c.region), c.rule),
@@ -106,6 +97,26 @@ def explain(
     ]
     title = shown.text or titles.get(shown.edition or "", "")
     return Explanation(region, channel, at, shown, title, candidates, windows, frame.region)
+
+
+def _shown(
+    resolver: Resolver, region: str, channel: str, at: datetime, emergency: Emergency | None
+) -> tuple[Frame, ListedItem]:
+    frame = resolver.frame_for(region)
+    own = set(resolver.local_regions)
+    local_documents = [resolver.local(code) for code in lineage(region) if code in own]
+    listing = merge(
+        region=region,
+        channel=channel,
+        day=at.astimezone(SHANGHAI).date(),
+        frame=frame,
+        local_documents=local_documents,
+        emergency=emergency,
+    )
+    shown = listing.at(to_ms(at))
+    if shown is None:
+        raise ValueError(at)
+    return frame, shown
 
 
 class _Contest:

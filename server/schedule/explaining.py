@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from protocol.documents import Emergency
+from protocol.merge import Source
 from protocol.times import SHANGHAI
 from server.schedule.explain import Explanation, explain
 from server.schedule.loading import load_rules
@@ -27,5 +28,11 @@ def explain_at(
     known_channel(session, channel)
     day = at.astimezone(SHANGHAI).replace(hour=0, minute=0, second=0, microsecond=0)
     begin, end = day - timedelta(days=1), day + timedelta(days=1)
-    resolver = Resolver(load_rules(session, None, begin, end, region=region), begin, end)
-    return explain(resolver, region, channel, at, emergency=emergency)
+
+    def explained(*, with_fillers: bool) -> Explanation:
+        rules = load_rules(session, None, begin, end, region=region, with_fillers=with_fillers)
+        return explain(Resolver(rules, begin, end), region, channel, at, emergency=emergency)
+
+    found = explained(with_fillers=False)
+    # Which filler plays is worked out only where one does.
+    return explained(with_fillers=True) if found.shown.source is Source.SLATE else found

@@ -40,22 +40,25 @@ def load_rules(
     end: datetime | None = None,
     *,
     region: str | None = None,
+    with_fillers: bool = True,
 ) -> book.Rules:
     """The rules as data. ``releases`` by edition id; None for a preview, where every released edition counts.
 
     One-off slots before ``begin`` (and, if given, after ``end``) are left out. ``region``: only what one region's
-    timetable is made from, quicker; its library is then not whole.
+    timetable is made from, quicker; its library is then not whole. Without fillers, quicker still.
     """
     channels = session.scalars(select(Channel).order_by(Channel.position)).all()
     slots, windows, study = _slots(session, begin, end, region), window_rules(session), _study(session)
-    known = (
-        releases_of(session, releases) if region is None else _named(session, releases, slots, windows, study)
-    )
+    if region is None:
+        known = releases_of(session, releases)
+    else:
+        known = _named(session, releases, slots, windows, study)
+        known |= _possible_fillers(session, releases) if with_fillers else {}
     return book.Rules(
         channels=[channel_rule(c) for c in channels],
         slots=slots,
         windows=windows,
-        fillers={c.id: filler_programmes(session, c.id, known) for c in channels},
+        fillers={c.id: filler_programmes(session, c.id, known) for c in channels} if with_fillers else {},
         releases=known,
         study=study,
         notices=_notices(session, begin),
@@ -72,17 +75,21 @@ def _named(
     windows: Sequence[book.WindowSpan],
     study: Sequence[book.StudyPlan],
 ) -> dict[str, book.Release]:
-    """The releases that a timetable can name: those of slots, fills and study evenings, and the fillers."""
+    """The releases that a timetable names: those of slots, fills and study evenings."""
     wanted = {slot.programme for slot in slots} | {p for window in windows for p in window.fill}
     wanted |= {p for plan in study for evening in plan.evenings.values() for p in evening.programmes}
-    wanted |= set(session.scalars(select(Filler.programme_id)))
-    known = releases_of(session, releases, sorted(wanted))
-    short = playable(session, lengths_ms=(1, DEFAULT_FILLER_MS[1]))
+    return releases_of(session, releases, sorted(wanted))
+
+
+def _possible_fillers(session: Session, releases: Mapping[str, ReleaseRef] | None) -> dict[str, book.Release]:
+    """Chosen ones, and everything short."""
+    found = playable(session, lengths_ms=(1, DEFAULT_FILLER_MS[1]))
+    found.update(playable(session, sorted(session.scalars(select(Filler.programme_id)))))
     return {
-        **{p: as_release(one, releases.get(one.edition) if releases is not None else None) for p, one in short.items()
-           if releases is None or one.edition in releases},
-        **known,
-    }  # fmt: skip
+        programme: as_release(one, releases.get(one.edition) if releases is not None else None)
+        for programme, one in found.items()
+        if releases is None or one.edition in releases
+    }
 
 
 def channel_rule(channel: Channel) -> book.ChannelRule:
