@@ -8,11 +8,7 @@ import sys
 from typing import Any
 
 from server import client
-<<<<<<< HEAD
-from server.schedule import approval_commands, export_commands
-=======
-from server.schedule import check_commands, export_commands
->>>>>>> 2f1d950 (Conflict report with feasibility, explanations: pure rules, API, commands, pages)
+from server.schedule import approval_commands, check_commands, export_commands
 
 
 def register(nouns: Any) -> None:
