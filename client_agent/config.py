@@ -43,6 +43,11 @@ class AgentPaths:
         return self.data / "outbox.sqlite"
 
     @property
+    def book(self) -> Path:
+        """What people did here and what is theirs; nothing can rebuild it."""
+        return self.data / "book.sqlite"
+
+    @property
     def metadata(self) -> Path:
         """python-tuf's cache. Losing it is harmless: what counts stands in the database."""
         return self.data / "metadata"

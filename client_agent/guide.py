@@ -159,6 +159,12 @@ class Guide:
         frame = self._current().frame
         return [(channel.id, channel.name) for channel in frame.channels] if frame else []
 
+    def next_card_ms(self, channel: str | None = None) -> int:
+        """How long before an item its card is shown over what stands before it; 0: never."""
+        frame = self._current().frame
+        lines = frame.channels if frame else []
+        return next((line.next_card_ms for line in lines if channel in (None, line.id)), 0)
+
     def notices(self, now_ms: int) -> list[Notice]:
         """Tickers to show now, the frame's first; each only in its own region and from who may speak there."""
         documents = self._current()
@@ -169,6 +175,10 @@ class Guide:
                 if mine and text_to_ms(notice.starts_at) <= now_ms < text_to_ms(notice.until):
                     found.append(notice)
         return found
+
+    def named(self) -> list[str]:
+        """Every release that a current document names."""
+        return list(self._current().scheduled)
 
     def manifest(self, release: str) -> ReleaseManifest | None:
         """The admitted manifest whose SHA-256 is ``release``, if a current document names it; or None."""

@@ -27,15 +27,16 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 from msgspec import Meta
 
+from client_agent.book import Book
 from client_agent.errors import AgentError
 from client_agent.guide import Guide
-from client_agent.outbox import Outbox
+from client_agent.outbox import Outbox, OutboxFull
 from client_agent.player import Player, Superseded, UnknownPlay
 from client_agent.ranges import Unsatisfiable, read_range
-from client_agent.sessions import PlayState
+from client_agent.sessions import PlayState, Subject
 from client_agent.store import Store, VerifiedFile
 from client_agent.tvdata import CannotPlay, TvData
-from protocol.batch import Mode
+from protocol.batch import Face, Mode, Voice, VoiceKind
 from protocol.documents import FileKind, ReleaseManifest, Sha256Hex
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,8 @@ SENDING_S = 300
 TRIM_AFTER_S = 60
 MAX_BODY = 4 * 1024
 MAX_LISTING_STEP = 7
+PLACE_EVERY_MS = 10_000
+WISH_AGAIN_MS = 24 * 60 * 60 * 1000
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self' blob:; "
     "connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -65,6 +68,8 @@ _PAGE = {
     "/words.js": ("words.js", "text/javascript; charset=utf-8"),
     "/screen.js": ("screen.js", "text/javascript; charset=utf-8"),
     "/views.js": ("views.js", "text/javascript; charset=utf-8"),
+    "/choosing.js": ("choosing.js", "text/javascript; charset=utf-8"),
+    "/overlays.js": ("overlays.js", "text/javascript; charset=utf-8"),
 }
 _FONTS = {".css": "text/css; charset=utf-8", ".woff2": "font/woff2", ".woff": "font/woff"}
 _MEDIA = re.compile(r"^/media/([0-9a-f]{64})/([A-Za-z0-9_-]{1,32})\.mp4$")
@@ -88,6 +93,20 @@ class PositionReport(msgspec.Struct, frozen=True):
     jump: bool = False
 
 
+class Liking(msgspec.Struct, frozen=True):
+    """What somebody thought of a programme he just saw."""
+
+    release: Sha256Hex
+    face: Face
+
+
+class Wishing(msgspec.Struct, frozen=True):
+    """想看: a programme that cannot be seen yet, or what was searched for and not found."""
+
+    release: Sha256Hex | None = None
+    text: Annotated[str, Meta(max_length=40)] = ""
+
+
 @dataclass(frozen=True)
 class TvParts:
     """What the server works with."""
@@ -97,6 +116,7 @@ class TvParts:
     store: Store
     player: Player
     outbox: Outbox
+    book: Book
     now_ms: Callable[[], int]
     fonts: Path | None = None
 
@@ -144,6 +164,7 @@ class TvServer(ThreadingHTTPServer):
         self.stopping = True
         self.shutdown()
         self.server_close()
+        self.parts.book.close()
 
     def page_file(self, path: str) -> tuple[bytes, str, str] | None:
         """(bytes, content type, tag) of a part of the page."""
@@ -211,7 +232,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_json({"error": refused.reason}, refused.status)
         except (BrokenPipeError, ConnectionError, TimeoutError):
             self.close_connection = True
-        except AgentError as error:
+        except (AgentError, OutboxFull) as error:
             log.warning("%s: %s", self.path, error)
             self._send_json({"error": "unavailable"}, HTTPStatus.SERVICE_UNAVAILABLE)
 
@@ -236,12 +257,10 @@ class _Handler(BaseHTTPRequestHandler):
             raise Refused(HTTPStatus.NOT_FOUND, "path")
 
     def _post(self, path: str) -> None:
-        if path == "/api/plays":
-            self._send_json(begin_play(self.server.parts, self._body(PlayRequest)), HTTPStatus.CREATED)
-        elif path == "/api/positions":
-            self._send_json(note_position(self.server.parts, self._body(PositionReport)))
-        else:
+        if path not in _DEEDS:
             raise Refused(HTTPStatus.NOT_FOUND, "path")
+        kind, deed, status = _DEEDS[path]
+        self._send_json(deed(self.server.parts, self._body(kind)), status)
 
     def _body(self, kind: type[Any]) -> Any:
         """The JSON of a request by our own page. Raises Refused."""
@@ -392,13 +411,75 @@ def begin_play(parts: TvParts, request: PlayRequest) -> dict[str, Any]:
 
 def note_position(parts: TvParts, report: PositionReport) -> dict[str, Any]:
     """The page says where it is; how much was counted so far. Raises Refused."""
+    session = parts.player.session
     try:
         counted = parts.player.report(report.play, report.state, report.position_ms, jump=report.jump)
     except UnknownPlay as error:
         raise Refused(HTTPStatus.NOT_FOUND, "play") from error
     except Superseded as error:
         raise Refused(HTTPStatus.CONFLICT, "superseded") from error
+    if session is not None and session.id == report.play:
+        _keep_place(parts, session.subject, report)
     return {"counted_ms": counted}
+
+
+def _keep_place(parts: TvParts, subject: Subject, report: PositionReport) -> None:
+    """Where a chosen programme was left, so that it can be gone on with; written when it matters, not every 2 s."""
+    if subject.mode is not Mode.LIBRARY:
+        return
+    if report.state is PlayState.ENDED:
+        parts.book.forget_position(subject.release)
+        return
+    before = parts.book.positions().get(subject.release)
+    moved = before is None or abs(report.position_ms - before) >= PLACE_EVERY_MS
+    if moved or report.state is not PlayState.PLAYING:
+        parts.book.keep_position(
+            subject.release, report.position_ms, subject.duration_ms, now_ms=parts.now_ms()
+        )
+
+
+def like(parts: TvParts, said: Liking) -> dict[str, Any]:
+    """Somebody pressed one of three faces. Raises Refused."""
+    manifest = _known(parts, said.release)
+    parts.outbox.append(Voice, says=VoiceKind.LIKING, face=said.face, **_named(manifest))
+    return {"noted": True}
+
+
+def wish(parts: TvParts, said: Wishing) -> dict[str, Any]:
+    """Somebody wants to see something; the same wish counts once a day. Raises Refused."""
+    text = " ".join(said.text.split())
+    if said.release is None and not text:
+        raise Refused(HTTPStatus.BAD_REQUEST, "nothing")
+    fields = _named(_known(parts, said.release)) if said.release else {"text": text}
+    what = said.release or text.lower()
+    if parts.book.wish(what, now_ms=parts.now_ms(), again_after_ms=WISH_AGAIN_MS):
+        parts.outbox.append(Voice, says=VoiceKind.WISH, **fields)
+    return {"noted": True}
+
+
+def _known(parts: TvParts, release: str) -> ReleaseManifest:
+    manifest = parts.guide.manifest(release)
+    if manifest is None:
+        raise Refused(HTTPStatus.NOT_FOUND, "release")
+    return manifest
+
+
+def _named(manifest: ReleaseManifest) -> dict[str, Any]:
+    return {
+        "programme": manifest.programme,
+        "edition": manifest.edition,
+        "title": manifest.title,
+        "section": manifest.section,
+    }
+
+
+_DEEDS: dict[str, tuple[type[Any], Callable[[TvParts, Any], object], HTTPStatus]] = {
+    "/api/plays": (PlayRequest, begin_play, HTTPStatus.CREATED),
+    "/api/positions": (PositionReport, note_position, HTTPStatus.OK),
+    "/api/likings": (Liking, like, HTTPStatus.CREATED),
+    "/api/wishes": (Wishing, wish, HTTPStatus.CREATED),
+}
+"""What the page may do: the form of the request, what is done, and the status of success."""
 
 
 def _listing(parts: TvParts, query: dict[str, str]) -> object:
@@ -415,11 +496,23 @@ def _programme(parts: TvParts, query: dict[str, str]) -> object:
     return found
 
 
+def _numbered(parts: TvParts, query: dict[str, str]) -> object:
+    number = query.get("n", "")
+    if not re.fullmatch(r"[0-9]{1,4}", number):
+        raise Refused(HTTPStatus.BAD_REQUEST, "number")
+    found = parts.data.numbered(int(number))
+    if found is None:
+        raise Refused(HTTPStatus.NOT_FOUND, "number")
+    return found
+
+
 _ANSWERS: dict[str, Callable[[TvParts, dict[str, str]], object]] = {
     "/api/state": lambda parts, _: parts.data.state(),
     "/api/listing": _listing,
     "/api/library": lambda parts, _: parts.data.library(),
     "/api/programme": _programme,
+    "/api/replay": lambda parts, _: parts.data.replay(),
+    "/api/number": _numbered,
 }
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from client_agent.agent import Agent
+from client_agent.book import Book
 from client_agent.httpd import TvParts, TvServer
 from client_agent.outbox import Outbox, Stamp
 from client_agent.player import Player
@@ -56,13 +57,15 @@ def open_reporter(agent: Agent, outbox: Outbox) -> Reporter:
 def open_tv(agent: Agent, outbox: Outbox, port: int, host: str = "127.0.0.1") -> tuple[Player, TvServer]:
     """The player's account and the TV page's server, not yet started. Raises OSError when the port is taken."""
     player = Player(outbox, stamp_of(agent))
-    data = TvData(agent.guide, agent.store, agent.clock, lambda: agent.identity.station_name)
+    book = Book(agent.paths.book)
+    data = TvData(agent.guide, agent.store, agent.clock, book, lambda: agent.identity.station_name)
     parts = TvParts(
         data=data,
         guide=agent.guide,
         store=agent.store,
         player=player,
         outbox=outbox,
+        book=book,
         now_ms=lambda: agent.clock.for_programmes()[0],
         fonts=find_fonts(),
     )

@@ -2,42 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
 
 from client_agent import VERSION
+from client_agent.book import Book
 from client_agent.clock import Clock
 from client_agent.config import READY_HORIZON_MS
 from client_agent.guide import Guide, OnAir, Playable, Refusal
 from client_agent.sessions import Subject
+from client_agent.shelves import Json, Shelves, collapsed
 from client_agent.store import Store
 from protocol.batch import ClockState, Mode
-from protocol.documents import FileKind, ReleaseManifest
-from protocol.merge import ListedItem, Listing, Source
+from protocol.merge import ListedItem, Source
 from protocol.times import day_of_ms
 
-SECTIONS = {
-    "dangjian": ("党建时政", "Party building"),
-    "zhengce": ("政策法规", "Policies"),
-    "dangshi": ("党史党性", "Party history"),
-    "xianfeng": ("先锋风采", "Pioneers"),
-    "zhifu": ("致富信息", "Ways to earn"),
-    "nongji": ("农业科技", "Farming"),
-    "shichang": ("市场行情", "Market prices"),
-    "wenyu": ("文化娱乐", "Culture"),
-    "kepu": ("科普健康", "Health and science"),
-    "fazhi": ("法治课堂", "Law class"),
-    "qingnian": ("青年创业", "Young founders"),
-    "xiangtu": ("燕赵乡土", "Home soil"),
-}
-"""Names of the shelves every installation starts with, in their order; another slug shows as it is."""
-BETWEEN = frozenset({Source.FILLER, Source.FILL, Source.SLATE})
-"""Sources that stand between programmes; a listing shows a run of them as one line."""
 UPCOMING = 4
 READINESS_FOR_MS = 60_000
-Json = dict[str, Any]
 
 
 class CannotPlay(RuntimeError):
@@ -60,10 +42,13 @@ class Start:
 class TvData:
     """Answers for the page. Safe from any thread."""
 
-    def __init__(self, guide: Guide, store: Store, clock: Clock, station: Callable[[], str]) -> None:
+    def __init__(
+        self, guide: Guide, store: Store, clock: Clock, book: Book, station: Callable[[], str]
+    ) -> None:
         self._guide = guide
-        self._store = store
         self._clock = clock
+        self._book = book
+        self._shelves = Shelves(guide, store, book)
         self._station = station
         self._rows: dict[date, tuple[str, list[Json]]] = {}
         self._ready: tuple[str, int, Json] | None = None
@@ -75,6 +60,8 @@ class TvData:
         known = clock is not ClockState.UNCERTAIN
         on_air = self._guide.on_air(now_ms)
         item = on_air.item
+        if known:
+            self._shelves.note_aired(now_ms)
         return {
             "version": VERSION,
             "documents": self._guide.version,
@@ -91,6 +78,7 @@ class TvData:
             if item is not None and known and item.source is Source.EMERGENCY
             else None,
             "tonight": self._readiness(now_ms) if known else None,
+            "next_card_ms": self._guide.next_card_ms(),
         }
 
     def _on_screen(self, on_air: OnAir, now_ms: int) -> Json | None:
@@ -103,8 +91,11 @@ class TvData:
             "offset_ms": on_air.offset_ms,
             "ends_ms": on_air.ends_ms,
             "source": on_air.item.source if on_air.refusal is None else Source.FILLER,
-            **medium(on_air.play),
+            **self._medium(on_air.play),
         }
+
+    def _medium(self, play: Playable) -> Json:
+        return medium(play) | {"section_names": self._shelves.section_names(play.manifest.section)}
 
     def _then(self, on_air: OnAir) -> Json | None:
         """What follows on the screen, so that the page can load it ahead."""
@@ -170,7 +161,8 @@ class TvData:
             "release": item.release,
             "title": manifest.title if manifest else "",
             "section": manifest.section if manifest else None,
-            "section_names": section_names(manifest.section) if manifest else None,
+            "section_names": self._shelves.section_names(manifest.section) if manifest else None,
+            "poster": self._shelves.poster(item.release, manifest) if item.release and manifest else None,
             "level": item.why.level if item.why else None,
             "text": item.text,
         }
@@ -180,35 +172,17 @@ class TvData:
 
     # --- the library --------------------------------------------------------------------------------------------------
     def library(self) -> Json:
-        """What may be chosen at any time, shelf by shelf, in the shelves' order; empty shelves are left out."""
-        shelves: dict[str, list[Json]] = {}
-        for entry in self._guide.library():
-            shelves.setdefault(entry.manifest.section, []).append(
-                self._card(entry.release, entry.manifest, entry.stored)
-            )
-        order = [slug for slug in SECTIONS if slug in shelves] + [s for s in shelves if s not in SECTIONS]
-        sections = [
-            {"slug": slug, "names": section_names(slug), "programmes": shelves[slug]} for slug in order
-        ]
-        return {"sections": sections}
+        """Topics, what was begun, and what may be chosen at any time, shelf by shelf."""
+        return self._shelves.library(self._clock.for_programmes()[0])
 
-    def _card(self, release: str, manifest: ReleaseManifest, stored: bool) -> Json:
-        return {
-            "release": release,
-            "title": manifest.title,
-            "number": manifest.number,
-            "section": manifest.section,
-            "section_names": section_names(manifest.section),
-            "duration_ms": manifest.duration_ms,
-            "stored": stored,
-            "poster": self._poster(release, manifest),
-        }
+    def replay(self) -> Json:
+        """What was on air in the past seven days and is stored; nothing while the clock is a guess."""
+        now_ms, clock = self._clock.for_programmes()
+        return {"now_ms": None, "rows": []} if clock is ClockState.UNCERTAIN else self._shelves.replay(now_ms)
 
-    def _poster(self, release: str, manifest: ReleaseManifest) -> str | None:
-        posters = (
-            f for f in manifest.files if f.kind is FileKind.POSTER and self._store.is_complete(f.sha256)
-        )
-        return f"/files/{release}/poster" if next(posters, None) else None
+    def numbered(self, number: int) -> Json | None:
+        """The programme with this number, or None."""
+        return self._shelves.numbered(number, self._clock.for_programmes()[0])
 
     def programme(self, release: str) -> Json | None:
         """One programme in full, or None where no current document names it."""
@@ -217,7 +191,7 @@ class TvData:
             return None
         now_ms, _ = self._clock.for_programmes()
         return {
-            **self._card(release, manifest, self._guide.playable(release) is not None),
+            **self._shelves.card(release, manifest, self._guide.playable(release) is not None),
             "summary": manifest.summary,
             "source": manifest.rights.source,
             "licence": manifest.rights.licence,
@@ -250,7 +224,8 @@ class TvData:
             profile=play.rendition.profile,
             filler=on_air is not None and is_filler(on_air),
         )
-        answer = {"title": manifest.title, **medium(play), **self._card(release, manifest, True)}
+        resume_ms = self._book.positions().get(release, 0) if mode is Mode.LIBRARY else 0
+        answer = self._medium(play) | self._shelves.card(release, manifest, True) | {"from_ms": resume_ms}
         return Start(subject, play.rendition.sha256, answer)
 
     def _on_air_with(self, release: str, now_ms: int, clock: ClockState) -> OnAir:
@@ -276,44 +251,13 @@ def release_of(on_air: OnAir) -> str | None:
 
 
 def medium(play: Playable) -> Json:
-    """Where the page finds a medium and its companions."""
+    """Where a player finds a medium and its companions."""
     return {
         "release": play.release,
         "title": play.manifest.title,
         "section": play.manifest.section,
-        "section_names": section_names(play.manifest.section),
         "media_ms": play.manifest.duration_ms,
         "url": f"/media/{play.release}/{play.rendition.profile}.mp4",
         "poster": f"/files/{play.release}/poster" if play.poster else None,
         "subtitles": f"/files/{play.release}/subtitles" if play.subtitles else None,
     }
-
-
-def section_names(slug: str) -> Json:
-    """A shelf's name in both languages."""
-    zh, en = SECTIONS.get(slug, (slug, slug))
-    return {"zh": zh, "en": en}
-
-
-def collapsed(listing: Listing) -> Iterable[ListedItem | Json]:
-    """A listing in which each run of what stands between programmes is one line with its span."""
-    run: list[ListedItem] = []
-    for item in listing.items:
-        if item.source in BETWEEN:
-            run.append(item)
-            continue
-        yield from _line(run)
-        run = []
-        yield item
-    yield from _line(run)
-
-
-def _line(run: list[ListedItem]) -> Iterable[Json]:
-    if run:
-        slate = all(item.source is Source.SLATE for item in run)
-        yield {
-            "kind": "slate" if slate else "between",
-            "starts_ms": run[0].starts_ms,
-            "ends_ms": run[-1].ends_ms,
-            "count": len({item.release for item in run if item.release}),
-        }

@@ -1,15 +1,16 @@
 /* Puts it together: what the agent says, what the keys do, what is on the screen.
 
-   where     watch ──OK, ▲, 返回──► menu (首页 节目单 点播 设置) ──OK on a card──► chosen ──返回, end──► menu
-               ▲                      │
-               └──返回, 全屏收看────────┘        the channel's line goes on behind the menu, with sound and picture
+   where     watch ──OK, ▲, 返回; ◀ 回看──► menu (首页 节目单 回看 点播 搜索 设置) ──OK on a card──► chosen ──返回──► menu
+               ▲                             │                                              │ end
+               └──返回, 全屏收看───────────────┘                          menu ◄──any key── faces
+             The channel's line goes on behind the menu, with sound and picture. Digits play a number from anywhere.
 */
 (function () {
   'use strict';
-  var Views = TV.Views, Screen = TV.Screen, byId = Views.byId, setText = Views.setText, show = Views.show;
+  var Views = TV.Views, Overlays = TV.Overlays, Screen = TV.Screen, byId = Views.byId, setText = Views.setText, show = Views.show;
   var POLL_MS = 5000, BAR_MS = 6000, TOAST_MS = 4000, RETRY_MS = [1000, 2000, 4000, 8000, 15000];
-  var where = 'watch';              /* watch, menu, chosen */
-  var data = { state: null, library: null, listing: null, day: 0, captions: true, big: false };
+  var where = 'watch';              /* watch, menu, chosen, faces */
+  var data = { state: null, library: null, listing: null, replay: null, day: 0, captions: true, big: false };
   var base = null;                  /* {now_ms, perf}: the agent's time when it was asked */
   var barUntil = 0, toastUntil = 0, retries = 0, retryAt = 0, pollAt = 0, polling = false, drawn = '', rate = 0, urgent = false, shownBefore = false;
   var query = window.location.search, kiosk = /[?&]kiosk=1\b/.test(query);
@@ -64,15 +65,17 @@
     var item = data.state && data.state.item, emergency = !!item && item.source === 'emergency';
     if (emergency && !urgent) { interrupt(); }
     urgent = emergency;
-    if (where !== 'chosen') { follow(); }
+    if (where !== 'chosen' && where !== 'faces') { follow(); }
     redraw();
     paint();
   }
 
   /* An emergency comes before whatever somebody was doing; afterwards a key opens the menu as always. */
   function interrupt() {
-    if (where === 'chosen') { Screen.clear(); }
+    if (where === 'chosen' || where === 'faces') { Screen.clear(); }
     where = 'watch';
+    Overlays.rate(null);
+    Overlays.dropNumber();
     retryAt = 0;
     toast(TV.say('toast_emergency'));
   }
@@ -112,7 +115,7 @@
     paint();
   };
   Screen.onEnded = function (what) {
-    if (what.mode === 'library') { leaveChosen(TV.say('toast_over')); } else { follow(); paint(); }
+    if (what.mode === 'library') { where = 'faces'; Overlays.askFace(what); paint(); } else { follow(); paint(); }
   };
   Screen.onFailed = function (what) {
     if (what.mode === 'library') { leaveChosen(TV.say('toast_failed')); return; }
@@ -126,7 +129,7 @@
 
   /* --- choosing a programme --- */
   function playChosen(programme) {
-    if (programme.stored === false) { toast(TV.say('toast_not_stored')); return; }
+    if (programme.stored === false) { wish({ release: programme.release }, TV.say('toast_wish')); return; }
     Screen.settle(function () { TV.post('/api/plays', { mode: 'library', release: programme.release }, function (status, answer) {
       if (status !== 201) { toast(TV.say(answer && answer.error === 'not-stored' ? 'toast_not_stored' : 'toast_failed')); return; }
       where = 'chosen';
@@ -134,9 +137,23 @@
       answer.mode = 'library';
       answer.key = 'library@' + answer.play;
       Screen.put(answer);
+      if (answer.from_ms) { toast(TV.say('resume_from', TV.span(answer.from_ms))); }
       wakeBar();
       paint();
     }); });
+  }
+  function wish(what, words) { TV.post('/api/wishes', what, function (status) { toast(status === 201 ? words : TV.say('toast_failed')); }); }
+  function playNumber() {
+    var number = Overlays.takeNumber();
+    ask('GET', '/api/number?n=' + number, null, function (status, answer) {
+      if (status !== 200) { Overlays.numberIs(TV.say('toast_no_number', number)); return; }
+      Overlays.numberIs(answer.title);
+      playChosen(answer);
+    });
+  }
+  function leaveFaces(face) {
+    Overlays.rate(face);
+    leaveChosen(face ? TV.say('toast_thanks') : '');
   }
   function leaveChosen(words) {
     where = 'menu';
@@ -144,6 +161,7 @@
     retryAt = 0;
     if (words) { toast(words); }
     follow();
+    Screen.settle(fetchLibrary);  /* once the place somebody left it at has arrived */
     openMenu(Views.view || 'home', null, true);
   }
 
@@ -155,6 +173,12 @@
     if (view === 'listing') {
       if (!stay) { data.day = 0; }
       fetchListing(function () { if (where === 'menu' && Views.view === 'listing') { drawListing(stay ? null : Views.currentRow(data.listing)); } });
+    }
+    if (view === 'replay') {
+      ask('GET', '/api/replay', null, function (status, answer) {
+        data.replay = status === 200 ? answer : null;
+        if (where === 'menu' && Views.view === 'replay') { draw(stay ? null : Views.firstReplay(data)); }
+      });
     }
     draw(wanted);
     paint();
@@ -170,10 +194,12 @@
     open: function (view) { openMenu(view); },
     play: playChosen,
     day: function (step) { data.day = step; fetchListing(function () { drawListing('day' + step); }); },
+    redraw: function (wanted) { draw(wanted); },
+    wish: function (text) { wish({ text: text }, TV.say('toast_wished', text)); },
     listed: function (row) {
       var now = TV.now();
       if (now !== null && row.starts_ms <= now && now < row.ends_ms) { closeMenu(); return; }
-      if (now !== null && row.starts_ms > now) { toast(TV.say('toast_later', TV.when(row.starts_ms))); return; }
+      if (now !== null && row.starts_ms > now) { wish({ release: row.release }, TV.say('toast_wish_later', TV.when(row.starts_ms))); return; }
       playChosen(row);
     },
     language: function () { TV.lang = TV.lang === 'zh' ? 'en' : 'zh'; keep('lang', TV.lang); speak(); openMenu('settings', 'set-language'); },
@@ -183,7 +209,7 @@
   function draw(wanted) {
     drawn = signature();
     if (Views.view === 'listing') { drawListing(wanted); return; }
-    Views.draw(Views.view, Views[Views.view](data, acts), TV.say('keys_home'), wanted);
+    Views.draw(Views.view, Views[Views.view](data, acts), TV.say({ replay: 'keys_replay', search: 'keys_search' }[Views.view] || 'keys_home'), wanted);
   }
   function drawListing(wanted) { Views.draw('listing', Views.listing(data, acts), TV.say('keys_list'), wanted); }
 
@@ -191,7 +217,7 @@
   function redraw() { if (where === 'menu' && drawn !== signature()) { Views.drawTabs(chooseTab); draw(); } }
   function signature() {
     var s = data.state || {};
-    return JSON.stringify([Views.view, TV.lang, s.documents, s.clock, s.refusal, s.play && s.play.key, s.upcoming, s.item && s.item.id, data.library, Views.view === 'settings' && [data.captions, data.big]]);
+    return JSON.stringify([Views.view, TV.lang, s.documents, s.clock, s.refusal, s.play && s.play.key, s.upcoming, s.item && s.item.id, data.library, Views.view === 'replay' && data.replay, Views.view === 'settings' && [data.captions, data.big]]);
   }
 
   /* --- painting what changes by itself --- */
@@ -211,6 +237,7 @@
     paintClock(now);
     if (idle) { paintSlate(state, now); }
     paintBar(state, what, now);
+    Overlays.paint(state, now, where);
     paintTicker(state, urgent && !idle ? urgent : null);
     var soundless = Screen.muted() && where !== 'menu';
     show('hint', soundless && !idle);
@@ -241,7 +268,7 @@
   function wakeBar() { barUntil = TV.perf() + BAR_MS; paint(); }
   function paintBar(state, what, now) {
     var paused = what && what.mode === 'library' && !Screen.playing();
-    show('bar', what && where !== 'menu' && (TV.perf() < barUntil || paused));
+    show('bar', what && where !== 'menu' && where !== 'faces' && (TV.perf() < barUntil || paused));
     if (!what) { return; }
     var chosen = what.mode === 'library', at = chosen ? Screen.position() : now - what.starts_ms;
     var between = what.source === 'filler' || what.source === 'fill';
@@ -280,13 +307,25 @@
     var key = NAMES[event.key] || CODES[event.keyCode];
     if (event.ctrlKey || event.altKey || event.metaKey) { return; }
     if (Screen.muted()) { Screen.setMuted(false); }
+    var digit = digitOf(event);
+    if (digit !== null && where !== 'faces') { event.preventDefault(); Overlays.digit(digit); paint(); return; }
     if (!key) { return; }
     event.preventDefault();
-    ({ watch: atWatch, menu: atMenu, chosen: atChosen })[where](key, event.repeat);
+    if (key === 'ok' && Overlays.dueNumber(true)) { playNumber(); return; }
+    if (key === 'back' && Overlays.typing()) { Overlays.dropNumber(); paint(); return; }
+    ({ watch: atWatch, menu: atMenu, chosen: atChosen, faces: atFaces })[where](key, event.repeat);
     paint();
   }
+  function digitOf(event) {
+    if (/^[0-9]$/.test(event.key)) { return event.key; }
+    var code = event.keyCode;
+    if (event.key && event.key !== 'Unidentified') { return null; }
+    return code >= 48 && code <= 57 ? String(code - 48) : code >= 96 && code <= 105 ? String(code - 96) : null;
+  }
+  function atFaces(key, repeat) { if (!repeat) { leaveFaces(Overlays.faces[key] || null); } }
   function atWatch(key) {
-    if (key === 'left' || key === 'right' || key === 'down') { if (Screen.shown()) { wakeBar(); } else { openMenu('home'); } return; }
+    if (key === 'left') { openMenu('replay', 'tab-replay'); return; }
+    if (key === 'right' || key === 'down') { if (Screen.shown()) { wakeBar(); } else { openMenu('home'); } return; }
     openMenu('home', 'watch');
   }
   function atMenu(key, repeat) {
@@ -315,7 +354,15 @@
     if (target && target.act) { Views.focusNamed(target.getAttribute('data-stop')); target.act(); }
     else if (where === 'watch') { openMenu('home', 'watch'); }
     else if (where === 'chosen') { Screen.toggle(); wakeBar(); }
+    else if (where === 'faces') { leaveFaces(faceUnder(event.target)); }
   });
+  function faceUnder(element) {
+    while (element && element !== document.body) {
+      if (element.getAttribute && element.getAttribute('data-face')) { return element.getAttribute('data-face'); }
+      element = element.parentNode;
+    }
+    return null;
+  }
 
   /* --- settings that stay, size, start --- */
   function keep(name, value) { try { window.localStorage.setItem('yuanbo-' + name, value); } catch (error) { /* private window */ } }
@@ -344,7 +391,9 @@
     var now = TV.now(), current = Screen.wanted(), state = data.state;
     Screen.tick();
     if (TV.perf() >= pollAt) { poll(); }
-    if (where !== 'chosen') {
+    if (Overlays.dueNumber(false)) { playNumber(); }
+    if (Overlays.facesOver()) { leaveFaces(null); }
+    if (where !== 'chosen' && where !== 'faces') {
       if (!current || (current.mode === 'linear' && now !== null && now >= current.ends_ms)) {
         if (state && now !== null && TV.perf() >= retryAt) { follow(); }
         if (current && pollAt > TV.perf() + 400) { pollAt = TV.perf() + 400; }

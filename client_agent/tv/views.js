@@ -24,7 +24,7 @@
   function byId(id) { return document.getElementById(id); }
   function setText(id, text) { var e = byId(id); if (e.textContent !== text) { e.textContent = text; } }
   function show(id, on) { byId(id).classList.toggle('shown', !!on); }
-  Views.el = el; Views.byId = byId; Views.setText = setText; Views.show = show;
+  Views.stop = stop; Views.el = el; Views.byId = byId; Views.setText = setText; Views.show = show;
 
   /* --- focus: rows of stops --- */
   var rows = [], at = { row: 0, column: 0 }, name = null, remembered = {};
@@ -103,7 +103,7 @@
   }
 
   /* --- the frame: tabs, clock, keys --- */
-  Views.TABS = ['home', 'listing', 'library', 'settings'];
+  Views.TABS = ['home', 'listing', 'replay', 'library', 'search', 'settings'];
   var tabs = [];
   Views.drawTabs = function (choose) {
     var nav = byId('tabs');
@@ -134,7 +134,13 @@
       picture.appendChild(el('span', 'picture-title', programme.title));
       picture.appendChild(image);
     } else { picture.appendChild(el('span', 'picture-title', programme.title)); }
-    picture.appendChild(el('span', 'length', TV.length(programme.duration_ms)));
+    picture.appendChild(el('span', 'length', programme.starts_ms ? TV.hhmm(programme.starts_ms) : TV.length(programme.duration_ms)));
+    if (programme.number) { picture.appendChild(el('span', 'cardnumber', String(programme.number))); }
+    if (programme.resume_ms) {
+      var line = el('i', 'resume');
+      line.style.width = (100 * programme.resume_ms / programme.duration_ms).toFixed(1) + '%';
+      picture.appendChild(line);
+    }
     if (!programme.stored) { picture.appendChild(el('span', 'absent', TV.say('not_stored'))); }
     var made = stop((prefix || '') + programme.release, 'card' + (programme.stored ? '' : ' dim'), function () { act(programme); },
       [picture, el('div', 'card-title', programme.title)]);
@@ -157,6 +163,7 @@
     var whole = el('section', 'shelf scroll-part', null, el('h2', '', title), el('div', 'shelf-window', null, line));
     return { element: whole, row: row };
   }
+  Views.shelf = shelf; Views.empty = empty;
   function empty(what, how) { return el('div', 'empty', null, el('p', 'empty-what', TV.say(what)), el('p', 'empty-how', TV.say(how))); }
 
   /* --- 首页 --- */
@@ -222,12 +229,13 @@
   }
   /* One from each shelf in turn, what is stored first: the first screen shows how much there is. */
   function mixed(library) {
-    var sections = (library && library.sections) || [], out = [], more = true;
+    var sections = (library && library.sections) || [], out = ((library && library.begun) || []).slice(0, 4), more = true;
     for (var i = 0; more && out.length < 12; i++) {
       more = false;
       sections.forEach(function (section) {
         var stored = section.programmes.filter(function (p) { return p.stored; });
-        if (stored[i]) { out.push(stored[i]); more = true; }
+        if (stored[i]) { more = true; }
+        if (stored[i] && !out.some(function (p) { return p.release === stored[i].release; })) { out.push(stored[i]); }
       });
     }
     return out;
@@ -291,27 +299,11 @@
     if (row.required) { tags.appendChild(el('em', 'tag red', TV.say('required'))); }
     if (row.source === 'local') { tags.appendChild(el('em', 'tag', TV.say('local'))); }
     if (row.source === 'emergency') { tags.appendChild(el('em', 'tag red', TV.say('emergency'))); }
-    tags.appendChild(el('em', row.stored ? 'tag quiet stored' : 'tag quiet', TV.say(row.stored ? (isOver ? 'replay' : 'stored') : 'not_stored')));
+    tags.appendChild(el('em', row.stored ? 'tag quiet stored' : 'tag quiet', TV.say(row.stored ? (isOver ? 'again' : 'stored') : 'not_stored')));
     return stop('row-' + row.id, 'listed' + (isNow ? ' now' : '') + (isOver ? ' over' : ''), function () { acts.listed(row); },
       [el('b', 'time', TV.hhmm(row.starts_ms)), el('span', 'what', row.title || row.text || ''),
         el('span', 'section', TV.name(row.section_names)), tags]);
   }
-
-  /* --- 点播 --- */
-  Views.library = function (data, acts) {
-    return function (main) {
-      main.textContent = '';
-      var out = [], scroll = el('div', 'scroll shelves');
-      ((data.library && data.library.sections) || []).forEach(function (section) {
-        var made = shelf(TV.name(section.names), section.programmes, acts.play);
-        scroll.appendChild(made.element);
-        out.push(made.row);
-      });
-      main.appendChild(el('div', 'scroll-window', null, scroll));
-      if (!out.length) { main.appendChild(empty('empty_library', 'empty_library_how')); }
-      return out;
-    };
-  };
 
   /* --- 设置 --- */
   Views.settings = function (data, acts) {

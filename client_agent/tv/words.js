@@ -3,7 +3,7 @@ var TV = {};
 
 TV.WORDS = {
   zh: {
-    home: '首页', listing: '节目单', library: '点播', settings: '设置',
+    home: '首页', listing: '节目单', library: '点播', replay: '回看', search: '搜索', settings: '设置',
     on_air: '正在播出', between: '间隙短片', next: '接下来', watch_full: '全屏收看', whole_listing: '看节目单',
     chosen: '点播', chosen_row: '随时点播', minutes: '分钟',
     yesterday: '昨天', today: '今天', tomorrow: '明天',
@@ -18,15 +18,24 @@ TV.WORDS = {
     ready_all: '未来一天的 {0} 个节目都已存好，断网也能播', ready_some: '未来一天的节目：已存好 {0} / {1}',
     keys_home: '◀ ▶ ▲ ▼ 选择　　OK 确定　　返回 收看', keys_list: '▲ ▼ 选择　　OK 收看　　返回 首页',
     keys_play: '◀ ▶ 快退快进　　OK 暂停　　返回',
-    paused: '暂停', replay: '回看', language: '语言 Language', language_now: '中文', captions: '字幕', text_size: '文字大小',
+    paused: '暂停', again: '回看', language: '语言 Language', language_now: '中文', captions: '字幕', text_size: '文字大小',
     on: '开', off: '关', size_normal: '标准', size_big: '大字', about: '本站', program: '程序版本', clock_state: '时间',
     clock_known: '准确', clock_held: '断电后沿用', clock_uncertain: '未校准',
     empty_library: '还没有可以点播的节目。', empty_library_how: '省台发布的节目下载到本站以后，会按板块排在这里。',
     empty_listing: '这一天还没有节目安排。', empty_listing_how: '联网收到新的节目单后，会自动显示在这里。',
+    topic: '专题', begun_row: '接着看', resume_from: '从 {0} 接着看',
+    toast_wish: '还没下载到本站。已记下您想看，下载好就能看', toast_wish_later: '{0} 播出。已记下您想看',
+    toast_wished: '已记下您想看“{0}”', toast_no_number: '没有 {0} 号节目',
+    faces_ask: '这个节目怎么样？', face_poor: '不好看', face_fair: '一般', face_good: '好看', faces_skip: '按返回跳过', toast_thanks: '谢谢，已记下',
+    next_card: '即将播出　{0} 秒', keys_watch: '◀ 回看　　OK 菜单',
+    keys_replay: '◀ ▶ ▲ ▼ 选择　　OK 回看　　返回 首页', keys_search: '输入拼音首字母　　OK 确定　　返回 首页',
+    search_hint: '用拼音首字母找节目：冬小麦 → DXM', search_delete: '删除', search_clear: '清空', search_found: '找到 {0} 个', search_none: '没有找到“{0}”',
+    search_wish: '想看这个，告诉省台', search_all: '全部节目',
+    empty_replay: '过去七天还没有可以回看的节目。', empty_replay_how: '播出过并存在本站的节目会排在这里，断网也能看。',
     weekdays: ['星期日', '星期一', '星期二', '星期三', '星期四', '星期五', '星期六'], date: '{0}月{1}日 {2}'
   },
   en: {
-    home: 'Home', listing: 'Listing', library: 'Library', settings: 'Settings',
+    home: 'Home', listing: 'Listing', library: 'Library', replay: 'Catch-up', search: 'Search', settings: 'Settings',
     on_air: 'Now playing', between: 'Short films', next: 'Next', watch_full: 'Full screen', whole_listing: 'Listing',
     chosen: 'Library', chosen_row: 'Watch any time', minutes: 'min',
     yesterday: 'Yesterday', today: 'Today', tomorrow: 'Tomorrow',
@@ -41,11 +50,20 @@ TV.WORDS = {
     ready_all: 'All {0} programmes of the next day are stored: they play without a network', ready_some: 'Programmes of the next day stored: {0} of {1}',
     keys_home: '◀ ▶ ▲ ▼ move        OK select        Back watch', keys_list: '▲ ▼ move        OK watch        Back home',
     keys_play: '◀ ▶ skip      OK pause      Back',
-    paused: 'Paused', replay: 'Replay', language: '语言 Language', language_now: 'English', captions: 'Captions', text_size: 'Text size',
+    paused: 'Paused', again: 'Replay', language: '语言 Language', language_now: 'English', captions: 'Captions', text_size: 'Text size',
     on: 'On', off: 'Off', size_normal: 'Normal', size_big: 'Large', about: 'This station', program: 'Version', clock_state: 'Clock',
     clock_known: 'exact', clock_held: 'kept through a power cut', clock_uncertain: 'not set',
     empty_library: 'Nothing to choose from yet.', empty_library_how: 'Programmes the province publishes appear here, shelf by shelf, once they are stored.',
     empty_listing: 'Nothing is planned for this day yet.', empty_listing_how: 'A new listing shows here by itself once it arrives.',
+    topic: 'Topic', begun_row: 'Go on watching', resume_from: 'Going on from {0}',
+    toast_wish: 'Not here yet. Your wish is noted; it plays once it is stored', toast_wish_later: 'On air at {0}. Your wish is noted',
+    toast_wished: 'Noted: you would like “{0}”', toast_no_number: 'There is no programme {0}',
+    faces_ask: 'How was it?', face_poor: 'Not good', face_fair: 'So-so', face_good: 'Good', faces_skip: 'Back to skip', toast_thanks: 'Thank you, noted',
+    next_card: 'Coming up in {0} s', keys_watch: '◀ catch-up    OK menu',
+    keys_replay: '◀ ▶ ▲ ▼ move        OK watch        Back home', keys_search: 'Pinyin initials        OK select        Back home',
+    search_hint: 'Find a programme by its pinyin initials: 冬小麦 → DXM', search_delete: 'Delete', search_clear: 'Clear', search_found: '{0} found', search_none: 'Nothing found for “{0}”',
+    search_wish: 'I want this: tell the province', search_all: 'All programmes',
+    empty_replay: 'Nothing of the past seven days to catch up with yet.', empty_replay_how: 'What was on air and is stored here stands in this place; it plays without a network.',
     weekdays: ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'], date: '{2} {1}/{0}'
   }
 };

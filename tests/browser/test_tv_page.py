@@ -188,7 +188,9 @@ def test_when_a_chosen_programme_ends_the_menu_is_back_where_it_was_and_the_line
     assert "防电信诈骗" in viewer.focused()
     viewer.press("Enter")
     viewer.wait("TV.Screen.shown() && TV.Screen.shown().title === '防电信诈骗'")
-    viewer.page.wait_for_selector("#shell.shown", timeout=20_000)
+    viewer.page.wait_for_selector("#faces.shown", timeout=20_000)
+    viewer.press("Escape")
+    viewer.page.wait_for_selector("#shell.shown")
     assert "防电信诈骗" in viewer.focused()
     viewer.wait_playing("冬小麦返青管理")
     [chosen] = [r for r in viewer.records() if r.title == "防电信诈骗"]
@@ -388,15 +390,16 @@ def test_the_focus_is_always_one_and_in_sight_whatever_is_pressed(tv, evening):
         if (found.length !== 1 || document.activeElement !== found[0]) { return 'lost: ' + found.length; }
         return ''; }"""
     sight = """() => { const box = document.querySelector('.stop.focus').getBoundingClientRect();
-        return box.left >= 0 && box.right <= innerWidth && box.top >= 0 && box.bottom <= innerHeight; }"""
+        const seen = box.left >= 0 && box.right <= innerWidth && box.top >= 0 && box.bottom <= innerHeight;
+        return seen ? '' : TV.Views.view + ' ' + JSON.stringify(box); }"""
     for _ in range(120):
         key = draw.choice(["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", "ArrowDown", "ArrowRight"])
-        if viewer.focused() in ("首页", "节目单", "点播", "设置"):
+        if viewer.focused() in ("首页", "节目单", "回看", "点播", "搜索", "设置"):
             key = draw.choice([key, "Enter"])
         viewer.press(key)
         assert viewer.page.evaluate(look) == "", key
     viewer.page.wait_for_timeout(300)
-    assert viewer.page.evaluate(sight)
+    assert viewer.page.evaluate(sight) == "", seed
 
 
 def test_the_whole_page_is_reached_with_five_keys(tv, evening):
@@ -411,9 +414,13 @@ def test_the_whole_page_is_reached_with_five_keys(tv, evening):
     viewer.page.wait_for_selector("#toast.shown")
     assert "19:43" in viewer.text("#toast")
     viewer.press("Escape", "ArrowRight", "Enter")
+    viewer.page.wait_for_selector(".on-replay .empty")
+    viewer.press("ArrowRight", "Enter")
     viewer.page.wait_for_selector(".on-library .card.focus")
     viewer.press("ArrowRight", "Enter")
-    viewer.wait("document.getElementById('toast').textContent.indexOf('还没下载好') > 0")
+    viewer.wait("document.getElementById('toast').textContent.indexOf('已记下您想看') > 0")
+    viewer.press("Escape", "ArrowRight", "Enter")
+    viewer.page.wait_for_selector(".on-search .key.focus")
     viewer.press("Escape", "ArrowRight", "Enter")
     viewer.page.wait_for_selector(".on-settings .setting.focus")
     viewer.press("Enter")
@@ -464,7 +471,7 @@ def test_it_speaks_english_when_asked(tv, evening):
     assert viewer.text("#hint") == "Press any key for sound"
     viewer.press("Enter")
     viewer.page.wait_for_selector("#shell.shown")
-    assert viewer.text("#tabs").split() == ["Home", "Listing", "Library", "Settings"]
+    assert viewer.text("#tabs").split() == ["Home", "Listing", "Catch-up", "Library", "Search", "Settings"]
 
 
 def test_a_notice_runs_over_the_picture(tv, evening):
@@ -506,7 +513,7 @@ def test_subtitles_show_until_they_are_switched_off_and_stay_off(tv, station):
         f"{track} && {track}.mode === 'showing' && {track}.activeCues && {track}.activeCues.length === 1"
     )
     assert viewer.page.evaluate(f"{track}.activeCues[0].text") == "大家好，今天讲冬小麦返青"
-    viewer.press("Enter", "ArrowUp", "ArrowRight", "ArrowRight", "ArrowRight", "Enter")
+    viewer.press("Enter", "ArrowUp", *["ArrowRight"] * 5, "Enter")
     viewer.page.wait_for_selector(".on-settings .setting.focus")
     viewer.press("ArrowDown", "Enter")
     assert viewer.page.evaluate(f"{track}.mode") == "disabled"

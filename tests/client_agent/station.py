@@ -72,6 +72,7 @@ class Station:
     locals: list[LocalDocument] = field(default_factory=list)
     known_clock: bool = True
     valid_s: int = 14 * 86_400
+    next_card_ms: int = 0
 
     def __post_init__(self) -> None:
         self.paths = AgentPaths(self.folder)
@@ -94,6 +95,7 @@ class Station:
         media: bytes | None,
         poster: bytes | None = None,
         subtitles: bytes | None = None,
+        **more: Any,
     ) -> Programme:
         """A released programme of the library."""
         made = Programme(title, section, duration_ms, media, poster, subtitles, len(self.programmes) + 1)
@@ -115,7 +117,7 @@ class Station:
             )
         made.manifest = ReleaseManifest(
             edition=str(uuid.uuid4()), programme=str(uuid.uuid4()), number=made.number, title=title, section=section,
-            duration_ms=duration_ms, source_sha256="0" * 64, recipe_sha256="0" * 64, files=files,
+            duration_ms=duration_ms, source_sha256="0" * 64, recipe_sha256="0" * 64, files=files, **more,
             renditions=[Rendition(
                 profile="576p", profile_version=1, sha256=layer.sha256, length=layer.length, pieces_root=layer.root,
                 width=1024, height=576, bitrate=1_000_000,
@@ -154,6 +156,13 @@ class Station:
         self.locals.append(document)
         return document
 
+    def filler(self, made: Programme) -> None:
+        """What plays where nothing is placed."""
+        assert made.manifest is not None
+        self.fillers.append(
+            Ref(edition=made.manifest.edition, release=made.release, duration_ms=made.duration_ms)
+        )
+
     def notice(self, text: str) -> None:
         self.notices.append(
             Notice(id=f"n{len(self.notices)}", text=text, region="13", starts_at=ms_to_text(self.now_ms - 60_000),
@@ -166,7 +175,7 @@ class Station:
         frame = Frame(
             region="13", serial=1, valid_from=ms_to_text(start - 86_400_000),
             valid_until=ms_to_text(self.now_ms + self.valid_s * 1000),
-            channels=[FrameChannel(id="main", name="综合频道", items=self.items, fillers=self.fillers)],
+            channels=[FrameChannel(id="main", name="综合频道", items=sorted(self.items, key=lambda i: i.starts_at), fillers=self.fillers, next_card_ms=self.next_card_ms)],
             library=[LibraryEntry(edition=p.manifest.edition, release=p.release, section=p.section) for p in self.programmes],
             notices=self.notices, **self.more,
         )  # fmt: skip
