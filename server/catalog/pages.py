@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
+from urllib.parse import parse_qsl
 
 from flask import flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
@@ -11,7 +13,8 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from server import clock
-from server.catalog import review, search, service, views
+from server.catalog import many, review, search, service, topics, views
+from server.catalog.description import KIND_NAMES, LOCAL_TYPE_NAMES
 from server.catalog.models import EditionState, Stage
 from server.errors import YuanboError
 from server.identity.rules import Action
@@ -44,34 +47,107 @@ def looks() -> dict[str, Any]:
 @blueprint.get("/programmes")
 @permit(Action.CATALOG_VIEW)
 def programmes() -> str:
-    """The library, newest first, with filters."""
-    fields = ("section", "department", "region", "state", "q")
-    chosen = {name: request.args.get(name, "").strip() for name in fields}
-    filters = search.Filters(
-        section=chosen["section"] or None,
-        department=chosen["department"] or None,
-        region=chosen["region"] or None,
-        state=chosen["state"] or None,
-        q=chosen["q"] or None,
-        mine="mine" in request.args,
-    )
+    """The library: what is found, or, asked by a script for more, the next cards alone."""
+    filters = many.filters_of(request.args.to_dict())
+    now = clock.now()
     with reading() as session:
         found, following = search.list_programmes(
-            session, caller(), filters, after=request.args.get("after"), limit=SHOWN, now=clock.now()
+            session, caller(), filters, after=request.args.get("after"), limit=SHOWN, now=now
         )
-        cards = views.summaries(session, found)
-        shelves = [views.shelf_view(s) for s in service.sections(session)]
-        departments = [views.shelf_view(d) for d in service.departments(session)]
-    return render_template(
-        "catalog/programmes.html",
-        cards=cards,
-        following=following,
-        chosen=chosen,
-        mine="mine" in request.args,
-        sections=shelves,
-        departments=departments,
-        can_upload=caller().can(Action.CATALOG_UPLOAD),
-    )
+        common = {
+            "cards": views.summaries(session, found),
+            "following": following,
+            "chosen": {name: value for name, value in asdict(filters).items() if value not in (None, False)},
+        }
+        if request.headers.get("HX-Request") and "after" in request.args:
+            return render_template("catalog/_cards.html", **common)
+        return render_template(
+            "catalog/programmes.html",
+            **common,
+            count=search.count_programmes(session, caller(), filters, now=now),
+            most=search.MOST_COUNTED,
+            sections=[views.shelf_view(s) for s in service.sections(session)],
+            departments=[views.shelf_view(d) for d in service.departments(session)],
+            saved=many.saved_views(session, caller()),
+            topics=topics.list_topics(session, caller(), at=now)[0] if _may_edit() else [],
+            deeds=_deeds(),
+            rights_names=search.RIGHTS_NAMES,
+            kind_names=KIND_NAMES,
+            local_names=LOCAL_TYPE_NAMES,
+            home=next(iter(caller().scopes(Action.CATALOG_VIEW)), "13"),
+            can_upload=caller().can(Action.CATALOG_UPLOAD),
+        )
+
+
+def _may_edit() -> bool:
+    return bool(caller().can(Action.CATALOG_WITHDRAW))
+
+
+def _deeds() -> dict[str, str]:
+    """What the caller may do to many at once."""
+    if not caller().can(Action.CATALOG_SUBMIT):
+        return {}
+    editors_only = (many.Deed.WITHDRAW, many.Deed.TOPIC)
+    return {
+        deed.value: name for deed, name in many.DEED_NAMES.items() if _may_edit() or deed not in editors_only
+    }
+
+
+@blueprint.post("/programmes/many")
+@permit(Action.CATALOG_SUBMIT)
+def do_many() -> Response:
+    """One thing to many programmes: says how many were done and why the others were not."""
+    form = request.form
+    back = redirect(_library(form.get("back", "")))
+    try:
+        deed = many.Deed(form.get("deed", ""))
+        with writing() as session:
+            outcomes = many.do(
+                session, caller(), form.getlist("id"), deed, form.get(deed.value, ""), now=clock.now()
+            )
+    except ValueError:
+        return back
+    except YuanboError as error:
+        flash(say(error), "error")
+        return back
+    done = [outcome for outcome in outcomes if outcome.error is None]
+    if done:
+        flash(_("%(deed)s：已办理 %(count)s 个", deed=_(many.DEED_NAMES[deed]), count=len(done)), "success")
+    for outcome in outcomes:
+        if outcome.error is not None:
+            flash(f"{outcome.title or outcome.programme_id}：{say(outcome.error)}", "error")
+    return back
+
+
+@blueprint.post("/programmes/views")
+@permit(Action.CATALOG_VIEW)
+def save_view() -> Response:
+    """Keep the filters of this moment under a name."""
+    given = dict(parse_qsl(request.form.get("back", "")))
+    try:
+        with writing() as session:
+            many.save_view(
+                session, caller(), request.form.get("name", ""), many.filters_of(given), now=clock.now()
+            )
+        flash(_("视图已保存"), "success")
+    except YuanboError as error:
+        flash(say(error), "error")
+    return redirect(_library(request.form.get("back", "")))
+
+
+@blueprint.post("/programmes/views/<view_id>/forget")
+@permit(Action.CATALOG_VIEW)
+def forget_view(view_id: str) -> Response:
+    with writing() as session:
+        many.forget_view(session, caller(), view_id)
+    return redirect(url_for("catalog.programmes"))
+
+
+def _library(query: str) -> str:
+    """The library with the filters of a query string."""
+    known = search.Filters.__dataclass_fields__
+    given: dict[str, Any] = {name: value for name, value in parse_qsl(query) if name in known}
+    return url_for("catalog.programmes", **given)
 
 
 @blueprint.get("/programmes/<programme_id>")
