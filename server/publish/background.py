@@ -28,6 +28,7 @@ from server.publish.models import (
     WaitingChange,
 )
 from server.publish.publisher import PublicationResult
+from server.publish.report import own_errors
 from server.schedule.history import change_number
 from server.schedule.models import EmergencyRule
 from server.storage import Store
@@ -101,7 +102,8 @@ class Publishing:
     def _carry_out(self, order: PublicationOrder, now: datetime) -> PublicationResult:
         def begun() -> None:
             with self._database.write() as session:
-                orders.begin(session, order.id, now=now)
+                if not orders.begin(session, order.id, now=now):
+                    raise LeaseTaken  # another worker was quicker, and has finished by now
 
         if order.kind == PublicationKind.ROLLBACK and order.back_to is not None:
             return service.roll_back(
@@ -118,7 +120,9 @@ class Publishing:
             mark = change_mark(session, now)
         if mark == self._mark:
             return False
-        result = service.publish_changes(self._database, self._config, self._store, now=now)
+        result = service.publish_changes(
+            self._database, self._config, self._store, now=now, report=own_errors
+        )
         with self._database.read() as session:
             # Our own traces in queue and publications are no news; what others did meanwhile changes the rest.
             after = change_mark(session, now)

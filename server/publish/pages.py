@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from flask import flash, redirect, render_template, request, url_for
 from flask_babel import gettext
@@ -12,6 +13,7 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
+from protocol.times import from_text
 from server import clock
 from server.errors import YuanboError
 from server.identity.rules import Action
@@ -19,6 +21,7 @@ from server.publish import orders, queue, service
 from server.publish.changes import Line
 from server.publish.history import Comparison, NoLongerKept
 from server.publish.models import ChangeState, OrderState, PublicationState, WaitingChange
+from server.publish.trust_repository import RepositoryDamaged
 from server.publish.words import describe
 from server.regions import service as regions
 from server.web import caller, config, page_blueprint, permit, reading, say, writing
@@ -26,6 +29,7 @@ from server.web import caller, config, page_blueprint, permit, reading, say, wri
 blueprint = page_blueprint("publish", __name__)
 
 DOCUMENTS_SHOWN = 40
+RUNS_SHORT = timedelta(days=9)
 
 
 @blueprint.get("/publications")
@@ -46,7 +50,17 @@ def publications() -> str:
         can_publish=who.can(Action.PUBLISH_RUN, service.PROVINCE),
         waiting=waits,
         rolled_back=rolled_back,
+        short_until=_short_until(),
     )
+
+
+def _short_until() -> datetime | None:
+    """When the served schedule ends, where that is near: only people's publications carry it further."""
+    with suppress(RepositoryDamaged):
+        until = service.reaches_until(config())
+        if until is not None and from_text(until) - clock.now() < RUNS_SHORT:
+            return from_text(until)
+    return None
 
 
 @blueprint.get("/publications/<int:number>")

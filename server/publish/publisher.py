@@ -272,10 +272,10 @@ class Publisher:
         return result
 
     def _fitted(self, fingerprints: Mapping[str, str]) -> dict[str, str]:
-        """The same of local documents that are cut to what the served frames cover: they depend on these too."""
+        """The same of what goes out by itself: held against the served frames, and not carried on to new days where
+        nothing else changed, so that a publication by people makes it anew."""
         return {
-            target: fingerprint if target.startswith("frame/") else f"{fingerprint}|{self._frames_sha256}"
-            for target, fingerprint in fingerprints.items()
+            target: f"{fingerprint}|{self._frames_sha256}" for target, fingerprint in fingerprints.items()
         }
 
     def _proposals(self, wanted: Mapping[str, Document]) -> list[Proposal]:

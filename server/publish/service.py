@@ -14,6 +14,8 @@ from enum import StrEnum
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from protocol import names
+from protocol.documents import Frame, decode
 from server import lease as leases
 from server.config import Config
 from server.db import Database
@@ -87,8 +89,9 @@ def publish(
         begun()
         publisher = Publisher(database, config, store, lease, now, by)
         with database.read() as session:
-            if not queue.matters(session, now):
-                return publisher.publish(compile_schedule)
+            asks_nobody = not queue.matters(session, now)
+        if asks_nobody:
+            return publisher.publish(compile_schedule)
         chosen = _Chosen(database, now, attended=True)
         result = publisher.publish(compile_schedule, chosen)
         chosen.settle(result)
@@ -247,6 +250,16 @@ def get_publication(session: Session, caller: Caller, number: int) -> Publicatio
     if found is None:
         raise NotFound(N_("没有第 %(number)s 次发布"), number=number)
     return found
+
+
+def reaches_until(config: Config) -> str | None:
+    """Until when (a Timestamp) the served frame of the province holds; None before there is one."""
+    repository = Repository(config.read)
+    served = repository.served()
+    content = repository.role(served, names.FRAME) if served else None
+    info = content.targets.get(names.frame_target(PROVINCE)) if content else None
+    data = repository.target(names.frame_target(PROVINCE), info) if info else None
+    return decode(data, Frame).valid_until if data else None
 
 
 def before(session: Session, number: int) -> int | None:

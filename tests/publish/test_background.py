@@ -10,6 +10,7 @@ from protocol.documents import Emergency, EmergencyItem, Frame, LocalDocument, d
 from protocol.names import frame_target, local_target, release_target
 from server.catalog import protection
 from server.catalog import service as programmes
+from server.catalog.models import Edition
 from server.errors import Conflict, Forbidden
 from server.identity.messages import Message
 from server.identity.rules import Role
@@ -63,6 +64,26 @@ def test_a_countys_clean_edit_goes_out_with_the_next_step(province, terminal, ed
     assert province.waiting() == []
     assert kinds(province)[0] == PublicationKind.UNATTENDED
     assert not worker.step()  # and nothing is left to do
+
+
+def test_an_edit_beside_a_fault_of_the_same_county_waits_until_the_report_is_clean(
+    province, terminal, edition
+):
+    other = province.release("冬小麦返青管理")
+    province.publish()
+    slot = province.place(other, at=WINDOW.replace(minute=30), region="130123", by=COUNTY)
+    with province.database.write() as session:
+        session.get(Edition, other).programme.rights_until = WINDOW
+    province.place(edition, at=WINDOW, region="130123", by=COUNTY)
+
+    assert not province.worker().step()
+
+    [waiting] = province.waiting()
+    assert [reason["code"] for reason in waiting.reasons] == ["rights_time"]
+    with province.database.write() as session:
+        schedule.remove_slot(session, COUNTY, slot, now=province.now)
+    assert province.worker().step()
+    assert on_air(terminal) == [edition]
 
 
 def test_an_edit_taken_back_goes_out_too(province, terminal, edition):
@@ -156,6 +177,35 @@ def test_two_people_who_decide_at_once_do_not_contradict_each_other(province, ed
         queue.approve(session, ADMIN, waiting.id, now=province.now)
     with province.database.write() as session, pytest.raises(Conflict):
         queue.give_back(session, ADMIN, waiting.id, comment="不", now=province.now)
+
+
+def test_days_that_came_into_reach_while_nobody_published_go_out_with_the_next_publication(
+    province, terminal, edition
+):
+    with province.database.write() as session:
+        schedule.put_slot(
+            session,
+            EDITOR,
+            region="13",
+            starts_at=EVENING,
+            programme_id=edition,
+            rrule="FREQ=DAILY",
+            now=province.now,
+        )
+    province.publish()
+    before = decode(terminal.fetch(frame_target("13")), Frame)
+    province.later(days=2)
+    terminal.now = province.now
+    service.keep_fresh(province.database, province.config, province.store, now=province.now)
+
+    assert not province.changes().changed  # days alone are no change …
+    assert province.waiting() == []
+    assert province.publish().changed  # … but whoever publishes carries them on
+
+    after = decode(terminal.fetch(frame_target("13")), Frame)
+    assert after.valid_until > before.valid_until
+    assert after.channels[0].items[-1].starts_at > before.channels[0].items[-1].starts_at
+    assert service.reaches_until(province.config) == after.valid_until
 
 
 # --- protected periods -----------------------------------------------------------------------------------------------------
