@@ -14,7 +14,7 @@ from protocol.documents import Frame, LocalDocument
 from protocol.regions import Level, level_of
 from protocol.times import text_to_ms
 from server.i18n import N_
-from server.publish.changes import DocumentChange, Part
+from server.publish.changes import Deed, DocumentChange, Part
 from server.publish.scope import Problem
 
 OWN_LEVELS = (Level.CITY, Level.COUNTY)
@@ -67,7 +67,8 @@ def may_publish_unattended(
             found.append(reason)
     found += _overlaps(document)
     found += _outside(document, frame)
-    if change.lines:
+    if any(line.deed is not Deed.REMOVED for line in change.lines):
+        # What only takes away (a programme was withdrawn, an item cancelled) makes nothing worse.
         found += [problem for problem in report if problem not in found]
     return found
 

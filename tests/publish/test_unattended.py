@@ -129,6 +129,16 @@ def test_exactly_the_faults_there_are_hold_an_edit(edit):
         assert cured.reasons() <= edit.reasons()
 
 
+def test_what_only_takes_away_is_not_held_by_the_report_but_by_a_protected_period():
+    before, after = local(item("a", 10), item("b", 11)), local(item("a", 10))
+    change = compare(before, after, since=NOW)
+    faulty = [Problem("not_released", "已撤下")]
+
+    assert may_publish_unattended(change, after, FRAME, report=faulty, now=NOW) == []
+    [held] = may_publish_unattended(change, after, FRAME, report=faulty, protected=[(at(0), at(2))], now=NOW)
+    assert held.code == "protected"
+
+
 def test_the_provinces_frame_never_goes_out_by_itself():
     change = compare(None, FRAME, since=NOW)
     reasons = may_publish_unattended(change, FRAME, FRAME, now=NOW)
