@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from flask import redirect, render_template, request, url_for
+from typing import Any
+
+from flask import make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from protocol.times import to_text
@@ -86,17 +88,22 @@ def job(job_id: str) -> str:
 
 @blueprint.get("/jobs/<job_id>/fragment")
 @permit(Action.JOBS_VIEW)
-def job_fragment(job_id: str) -> str:
-    """The same without the page around it, polled while the job is active."""
-    return render_template("transcode/_job.html", **_one(job_id))
+def job_fragment(job_id: str) -> Response:
+    """Where it is now, polled while the job is active; the page is loaded anew once it is over."""
+    found = _one(job_id)
+    response = make_response(render_template("transcode/_job.html", **found))
+    if not found["is_active"]:
+        response.headers["HX-Refresh"] = "true"
+    return response
 
 
-def _one(job_id: str) -> dict[str, object]:
+def _one(job_id: str) -> dict[str, Any]:
     with reading() as session:
         found = service.get_job(session, caller(), job_id)
         parts = service.parts_of_job(session, found)
     return {
         "job": found,
+        "is_active": found.is_active,
         "parts": parts,
         "worker_name": worker_name,
         "created_at": to_text(found.created_at),

@@ -124,3 +124,29 @@ def test_a_programme_of_many_minutes_gets_its_whole_storyboard(clip: Make, tmp_p
     assert sprite.tiles > 110
     tiles = sorted((tmp_path / "work").glob("tile-*.jpg"))
     assert len(tiles) == sprite.tiles
+
+
+AWKWARD = {
+    "woven.mpg": ("scale=720:576,setsar=64/45,interlace", ("-c:v", "mpeg2video", "-b:v", "6M", "-flags", "+ilme+ildct", "-c:a", "mp2")),
+    "slow.avi": ("fps=10,scale=320:240", ("-c:v", "msmpeg4", "-an")),
+    "hello.mpeg": ("scale=640:480,fps=30000/1001", ("-c:v", "mpeg2video", "-c:a", "mp2")),
+    "phone.mov": ("scale=480:270,fps=30", ("-c:v", "libx264", "-preset", "ultrafast", "-video_track_timescale", "600", "-c:a", "aac")),
+    "old.wmv": ("scale=320:180", ("-c:v", "wmv2", "-c:a", "wmav2")),
+    "disc.vob": ("scale=352:288,fps=25", ("-c:v", "mpeg2video", "-c:a", "ac3", "-f", "vob")),
+}  # fmt: skip
+FRAMES = {"woven.mpg": (640, 360), "slow.avi": (320, 240), "hello.mpeg": (480, 360), "phone.mov": (480, 270),
+          "old.wmv": (320, 180), "disc.vob": (352, 288)}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", AWKWARD)
+def test_what_partners_send_becomes_a_ladder(media: Path, tmp_path: Path, name: str) -> None:
+    filters, options = AWKWARD[name]
+    ffmpeg("-ss", "24", "-i", media / "trailer_bbb.mp4", "-t", "2", "-vf", filters, *options, tmp_path / name)
+    result = produce(tmp_path / name, tmp_path / "work", profiles=[P360])
+    (rendition,) = result.renditions
+    assert (rendition.width, rendition.height) == FRAMES[name]
+    assert result.duration_ms == pytest.approx(2000, abs=150)
+    assert result.probe.video is not None
+    assert result.plan.has_sound == (name != "slow.avi")
+    assert rendition.xpsnr_db is not None
+    assert rendition.xpsnr_db > 22

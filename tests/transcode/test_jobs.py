@@ -49,7 +49,7 @@ class Platform:
         self.database = Database(database_url)
         self.workers: list[subprocess.Popen[bytes]] = []
 
-    def start_worker(self) -> subprocess.Popen[bytes]:
+    def environment(self) -> dict[str, str]:
         environment = {
             **os.environ, "PYTHONPATH": str(ROOT), "YUANBO_DATA": str(self.config.data),
             "YUANBO_DATABASE_URL": self.config.database_url,
@@ -60,9 +60,12 @@ class Platform:
                 "YUANBO_S3_ENDPOINT": s3.endpoint, "YUANBO_S3_BUCKET": s3.bucket, "YUANBO_S3_ACCESS_KEY": s3.access_key,
                 "YUANBO_S3_SECRET_KEY": s3.secret_key, "YUANBO_S3_SECURE": "1" if s3.secure else "0",
             }  # fmt: skip
+        return environment
+
+    def start_worker(self) -> subprocess.Popen[bytes]:
         with (self.config.logs / "worker.log").open("ab") as log:
             worker = subprocess.Popen(
-                [sys.executable, "-m", "server.worker"], env=environment, cwd=ROOT, stdout=log, stderr=log,
+                [sys.executable, "-m", "server.worker"], env=self.environment(), cwd=ROOT, stdout=log, stderr=log,
                 start_new_session=True,
             )  # fmt: skip
         self.workers.append(worker)
@@ -245,7 +248,7 @@ def test_a_killed_workers_job_is_taken_over_within_ten_seconds_and_ends_once(
     assert first is not None
 
 
-def test_a_frozen_workers_late_result_changes_nothing(platform: Platform, source: Path) -> None:
+def test_a_frozen_workers_late_result_changes_nothing(platform: Platform, source: Path, media: Path) -> None:
     asset = platform.upload(source)
     frozen = platform.start_worker()
     platform.wait_for_encoding(asset)
@@ -256,7 +259,7 @@ def test_a_frozen_workers_late_result_changes_nothing(platform: Platform, source
     done = platform.wait_for_end(asset)
     assert (done.state, done.attempt) == (JobState.DONE, FIRST + 1)
     assert platform.recorded(asset) == (AssetState.READY, ["360p"], FILES)
-    another = platform.upload(source)
+    another = platform.upload(media / "carphone_pristine.mp4")
     assert platform.wait_for_end(another).state is JobState.DONE
 
 
@@ -277,9 +280,12 @@ def test_a_worker_told_to_stop_is_gone_in_five_seconds_and_its_job_goes_on_later
     assert (done.state, done.attempt) == (JobState.DONE, FIRST + 1)
 
 
-def test_cancelling_kills_the_media_tools_within_two_seconds(small_platform: Platform, media: Path) -> None:
-    platform = small_platform
-    asset = platform.upload(media / "trailer_bbb.mp4")
+def test_cancelling_kills_the_media_tools_within_two_seconds(
+    small_platform: Platform, media: Path, tmp_path: Path
+) -> None:
+    platform, slow = small_platform, tmp_path / "slow.mp4"
+    ffmpeg("-ss", "15", "-i", media / "trailer_bbb.mp4", "-t", "25", "-c", "copy", slow)
+    asset = platform.upload(slow)
     platform.start_worker()
     job = platform.wait_for_encoding(asset)
     deadline = time.monotonic() + 10
@@ -330,7 +336,7 @@ def test_a_long_programme_is_spread_over_all_workers_and_outlives_one_of_them(
 
 
 def test_a_crash_and_restart_of_the_database_loses_no_job_and_ends_none_twice(
-    tmp_path: Path, source: Path
+    tmp_path: Path, source: Path, media: Path
 ) -> None:
     with closing(Cluster()) as cluster:
         make_tables(cluster.url(cluster.create("yuanbo")))
@@ -346,7 +352,7 @@ def test_a_crash_and_restart_of_the_database_loses_no_job_and_ends_none_twice(
             done = platform.wait_for_end(asset)
             assert (done.state, done.attempt) == (JobState.DONE, FIRST)
             assert platform.recorded(asset) == (AssetState.READY, ["360p"], FILES)
-            another = platform.upload(source)
+            another = platform.upload(media / "carphone_pristine.mp4")
             assert platform.wait_for_end(another).state is JobState.DONE
 
 
@@ -372,6 +378,26 @@ def test_two_machines_that_share_nothing_but_the_databases_and_s3_encode_one_fil
             for rendition in renditions.renditions_of(session, asset):
                 stored = b"".join(store.chunks(f"m/{rendition.sha256}"))
                 assert hashlib.sha256(stored).hexdigest() == rendition.sha256
+
+
+def test_finished_workflows_are_forgotten_and_their_jobs_are_not(
+    tmp_path: Path, media: Path, sqlite_url: str
+) -> None:
+    with closing(Platform(tmp_path / "data", sqlite_url)) as platform:
+        asset = platform.upload(media / "carphone_pristine.mp4")
+        platform.start_worker()
+        assert platform.wait_for_end(asset).state is JobState.DONE
+        platform.workers[0].terminate()
+        platform.workers[0].wait()
+        script = (
+            "from datetime import UTC, datetime, timedelta; from server.config import load; from server.transcode import jobs;"
+            "jobs._launch_dbos(load(), 'tidy'); now = datetime.now(UTC);"
+            "print(jobs.forget_workflows(now - timedelta(days=1)), jobs.forget_workflows(now + timedelta(days=1)),"
+            " jobs.forget_workflows(now + timedelta(days=1))); jobs.DBOS.destroy()"
+        )
+        said = subprocess.run([sys.executable, "-c", script], env=platform.environment(), cwd=ROOT, check=True,
+                              capture_output=True, text=True)  # fmt: skip
+        assert said.stdout.split() == ["0", "2", "0"]
 
 
 def somebody() -> object:

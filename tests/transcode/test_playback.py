@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -27,6 +29,25 @@ PLAY = """async (source) => {
     if (!video.ended) await happens('ended');
     return [video.duration, video.videoWidth, seeked, video.currentTime];
 }"""
+
+
+def test_a_rendition_has_its_length_and_seeks_in_mpv(made: Produced) -> None:
+    mpv = shutil.which("mpv")
+    assert mpv, "mpv is not on PATH: apt install mpv"
+    for rendition in made.renditions:
+        asked = "--term-playing-msg=duration=${=duration} at=${=time-pos} seekable=${seekable}"
+        argv = [
+            mpv,
+            "--no-config",
+            "--vo=null",
+            "--ao=null",
+            "--start=4.2",
+            "--frames=1",
+            "--term-status-msg=",
+            asked,
+        ]
+        said = subprocess.run([*argv, rendition.path], capture_output=True, text=True, check=True, timeout=60)
+        assert "duration=5.320000 at=4.200000 seekable=yes" in said.stdout
 
 
 @pytest.fixture
