@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 from spectree import Response
 
 from server import clock
-from server.catalog import files, programmes, service, views
+from server.catalog import documents, files, programmes, service, views
 from server.catalog.subtitles import MAX_BYTES
 from server.errors import Invalid, TooLarge
 from server.i18n import N_
@@ -93,6 +93,30 @@ def add_subtitles(edition_id: str, query: FileQuery) -> Any:
             filename=query.filename,
             data=data,
             language=query.language,
+            title=query.title,
+            now=clock.now(),
+        )
+        return views.edition_view(session, who, edition)
+
+
+@blueprint.post("/api/v1/editions/<edition_id>/attachments")
+@permit(Action.CATALOG_UPLOAD)
+@spec.validate(resp=_CHANGED, tags=["catalogue"])
+def add_attachment(edition_id: str, query: FileQuery) -> Any:
+    """The raw bytes of a PDF to read beside the programme; opened and found whole before it is kept."""
+    who, data = caller(), _body(files.MAX_PDF)
+    with reading() as session:
+        service.require_contributing(who, service.get_edition(session, who, edition_id).programme)
+    documents.check_pdf(data, query.filename)
+    with writing() as session:
+        edition = programmes.draft_edition(session, who, edition_id)
+        files.add_attachment(
+            session,
+            who,
+            store(),
+            edition,
+            filename=query.filename,
+            data=data,
             title=query.title,
             now=clock.now(),
         )

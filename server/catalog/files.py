@@ -5,6 +5,7 @@ Objects are stored before the rows that name them; what a refused request stored
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import select
@@ -14,7 +15,7 @@ from protocol.documents import FileKind
 from protocol.pieces import piece_layer_of
 from server.catalog import recipe, subtitles
 from server.catalog.description import plain_line
-from server.catalog.models import Asset, Edition, EditionFile
+from server.catalog.models import EMPTY_RECIPE_SHA256, Asset, Edition, EditionFile, RenditionFile
 from server.errors import Invalid, NotFound
 from server.i18n import N_
 from server.identity.rules import Caller
@@ -64,7 +65,7 @@ def add_attachment(
     title: str = "",
     now: datetime,
 ) -> EditionFile:
-    """A PDF to read beside the programme. ``data`` was opened and found whole (pdf.check). Raises Invalid."""
+    """A PDF to read beside the programme. ``data`` was opened and found whole (documents.check_pdf). Raises Invalid."""
     row = _row(caller, edition, ATTACHMENT, _title(title or filename), _store(store, data), now)
     session.flush()
     return row
@@ -125,6 +126,53 @@ def _retime(session: Session, store: Store, edition: Edition, row: EditionFile) 
     kept = cut.kept(edition.asset.duration_ms or max(cue.end_ms for cue in cues))
     moved = subtitles.retimed(cues, kept, lead_ms=_lead_ms(session, cut.intro))
     row.sha256, row.length, row.pieces_root = _store(store, subtitles.to_vtt(moved))
+
+
+def pages_of_cut(
+    session: Session, edition: Edition, files: Mapping[tuple[str, str], Sequence[RenditionFile]]
+) -> list[RenditionFile]:
+    """The courseware pages of an edition that has a recipe, at the moments of its cut: rows that are in no session.
+
+    ``files`` are companions by (asset, recipe). Of an edition without a recipe the pages are among them already.
+    """
+    cut = recipe.parse(edition.recipe or {})
+    whole = files.get((edition.asset_id, EMPTY_RECIPE_SHA256), ())
+    pages = [row for row in whole if row.kind == FileKind.PAGE]
+    if cut.empty or not pages:
+        return []
+    kept = cut.kept(edition.asset.duration_ms or 0)
+    moments = moved_pages([row.at_ms or 0 for row in pages], kept, lead_ms=_lead_ms(session, cut.intro))
+    return [
+        RenditionFile(
+            asset_id=row.asset_id,
+            recipe_sha256=edition.recipe_sha256,
+            kind=row.kind,
+            order=row.order,
+            title=row.title,
+            at_ms=at_ms,
+            sha256=row.sha256,
+            length=row.length,
+            pieces_root=row.pieces_root,
+            created_at=row.created_at,
+        )
+        for row, at_ms in zip(pages, moments, strict=True)
+        if at_ms is not None
+    ]
+
+
+def moved_pages(
+    moments: Sequence[int], kept: Sequence[tuple[int, int]], *, lead_ms: int = 0
+) -> list[int | None]:
+    """Where pages that begin at these moments (ascending) of a source are first seen in a cut; None: cut away."""
+    found: list[int | None] = [None] * len(moments)
+    at = lead_ms
+    for begin, end in kept:
+        for number, moment in enumerate(moments):
+            until = moments[number + 1] if number + 1 < len(moments) else end
+            if found[number] is None and moment < end and until > begin:
+                found[number] = at + max(moment, begin) - begin
+        at += end - begin
+    return found
 
 
 def _lead_ms(session: Session, intro: str | None) -> int:

@@ -9,6 +9,7 @@ from contextlib import closing
 from server import clock
 from server.catalog import feeds_harvest, uploads
 from server.catalog.completing import Follower
+from server.catalog.preparing import Preparer
 from server.config import Config
 from server.db import Database
 from server.storage import S3Store, open_store
@@ -49,7 +50,7 @@ ROUND_S = 1.0
 
 
 def start_checking(config: Config, stop: threading.Event) -> threading.Thread:
-    """Hash large uploads as they arrive and when they are complete, until ``stop``."""
+    """Hash large uploads as they arrive and when they are complete, and make courseware into films, until ``stop``."""
     thread = threading.Thread(target=_check, args=(config, stop), name="checking", daemon=True)
     thread.start()
     return thread
@@ -57,9 +58,12 @@ def start_checking(config: Config, stop: threading.Event) -> threading.Thread:
 
 def _check(config: Config, stop: threading.Event) -> None:
     with closing(Database(config.database_url)) as database:
-        follower = Follower(database, config.uploads, open_store(config))
+        store = open_store(config)
+        follower = Follower(database, config.uploads, store)
+        preparer = Preparer(database, config.data, store)
         while not stop.wait(ROUND_S):
             try:
                 follower.tick(now=clock.now())
+                preparer.tick(now=clock.now())
             except Exception:  # the database or S3 may be away for a moment: the next round finds it
                 log.exception("checking uploads")

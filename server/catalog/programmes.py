@@ -90,7 +90,7 @@ def create_programme(session: Session, caller: Caller, new: NewProgramme, *, now
         department=service.department_for(session, caller, new.department),
         region=region,
         number=None,
-        kind=ProgrammeKind.VIDEO,
+        kind=_kind_of(asset),
         local_type=None,
         audience="",
         months=[],
@@ -377,6 +377,12 @@ def _edition(caller: Caller, asset: Asset, *, number: int, now: datetime) -> Edi
     return Edition(
         number=number, asset=asset, state=EditionState.DRAFT, contributor_id=caller.id, created_at=now
     )
+
+
+def _kind_of(asset: Asset) -> ProgrammeKind:
+    """Courseware is told by its file; whether there is only sound is said by people."""
+    is_courseware = asset.original is not None or asset.state == AssetState.PREPARING
+    return ProgrammeKind.COURSEWARE if is_courseware else ProgrammeKind.VIDEO
 
 
 def _asset_of(session: Session, caller: Caller, asset_id: str) -> Asset:

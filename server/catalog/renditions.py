@@ -12,8 +12,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, or_, select, update
 from sqlalchemy.orm import Session, selectinload
 
+from protocol.documents import FileKind
 from server.catalog.describing import describe
 from server.catalog.description import Description
+from server.catalog.files import pages_of_cut
 from server.catalog.models import (
     EMPTY_RECIPE_SHA256,
     Asset,
@@ -152,7 +154,7 @@ def record_cut(
     """A cut is encoded, stored and verified: its rows take the place of all earlier ones, in this transaction."""
     for table in (Rendition, RenditionFile):
         of_cut = (table.asset_id == asset_id, table.recipe_sha256 == recipe_sha256)
-        session.execute(delete(table).where(*of_cut, _not_review(table)))
+        session.execute(delete(table).where(*of_cut, _not_review(table), *_not_pages(table)))
     of = {"asset_id": asset_id, "recipe_sha256": recipe_sha256, "created_at": now}
     session.add_all(Rendition(**of, **vars(rendition)) for rendition in renditions)
     session.add_all(RenditionFile(**of, **vars(file)) for file in files)
@@ -170,6 +172,11 @@ def record_review_copy(
     session.add(Rendition(asset_id=asset_id, created_at=now, **vars(rendition)))
     session.add(RenditionFile(asset_id=asset_id, created_at=now, **vars(playlist)))
     session.flush()
+
+
+def _not_pages(table: type[Rendition | RenditionFile]) -> list[ColumnElement[bool]]:
+    """Pages come from the courseware itself, not from its encoding."""
+    return [RenditionFile.kind != FileKind.PAGE] if table is RenditionFile else []
 
 
 def _not_review(table: type[Rendition | RenditionFile]) -> ColumnElement[bool]:
@@ -324,7 +331,7 @@ def released_editions(session: Session, *, only: Collection[str] | None = None) 
         ReleasedEdition(
             edition,
             _for_every_box(renditions.get(cut, [])),
-            _for_every_box(files.get(cut, [])),
+            _for_every_box(files.get(cut, [])) + pages_of_cut(session, edition, files),
             describe(session, edition),
             list(edition.files),
         )
