@@ -166,7 +166,7 @@ class S3Store:
     def delete(self, key: str) -> None:
         self._client.remove_object(self._bucket, key)
 
-    # --- multipart uploads of source files, under u/… ---
+    # --- multipart uploads of source files, under uploads/… ---
     def begin_multipart(self, key: str) -> str:
         """Open a multipart upload; its id."""
         return str(self._client._create_multipart_upload(self._bucket, key, {}))  # noqa: SLF001  -- the client's only way to parts
@@ -241,7 +241,8 @@ class S3Store:
 
 
 def upload_key(upload_id: str) -> str:
-    return f"u/{upload_id}"
+    """Where an uploaded file lies in S3: its place below the data folder."""
+    return f"uploads/{upload_id}"
 
 
 def source_file(store: Store, data: Path, path: str) -> Path:
@@ -252,7 +253,7 @@ def source_file(store: Store, data: Path, path: str) -> Path:
     local = data / path
     if not local.exists() and isinstance(store, S3Store):
         local.parent.mkdir(parents=True, exist_ok=True)
-        store.fetch(upload_key(local.name), local)
+        store.fetch(path, local)
     return local
 
 

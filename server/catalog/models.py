@@ -154,7 +154,7 @@ class Department(Base):
 
 class Upload(Base):
     """A resumable upload with S3's multipart semantics: parts are written at their offset in one file, or, with
-    ``multipart_id``, lie in an S3 multipart upload under ``u/<id>``.
+    ``multipart_id``, lie in an S3 multipart upload under ``uploads/<id>``.
 
     While it is *checking*, its bytes are hashed in the background: ``checked`` of ``size`` so far. ``error_code`` says
     why it went back to *open*.
@@ -191,7 +191,8 @@ class UploadPart(Base):
 class Asset(Base):
     """源文件: what was uploaded, untouched. ``path`` is relative to the data folder, ``progress`` is per cent encoded.
 
-    Of courseware ``original`` is what was uploaded (``sha256`` is its) and ``path`` the film made of its pages.
+    Of courseware ``original`` is what was uploaded (``sha256`` is its) and ``path`` the film made of its pages
+    (``film_sha256``).
     """
 
     __tablename__ = "assets"
@@ -204,6 +205,7 @@ class Asset(Base):
     parts_sha256: Mapped[str | None] = mapped_column(String(64), index=True)
     """By which the same file is recognised before it is sent (hashing.parts_sha256)."""
     original: Mapped[str | None] = mapped_column(String(255))
+    film_sha256: Mapped[str | None] = mapped_column(String(64))
     state: Mapped[str] = mapped_column(String(12), default=AssetState.UPLOADED, index=True)
     error_code: Mapped[str | None] = mapped_column(String(40))
     error_text: Mapped[str | None] = mapped_column(Text)
@@ -213,6 +215,11 @@ class Asset(Base):
     probe: Mapped[dict[str, Any] | None]
     uploaded_by: Mapped[str] = mapped_column(Uuid(as_uuid=False), index=True)
     created_at: Mapped[datetime]
+
+    @property
+    def encoded_sha256(self) -> str:
+        """SHA-256 of the file at ``path``, which is encoded."""
+        return self.film_sha256 or self.sha256
 
 
 class Programme(Base):

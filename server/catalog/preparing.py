@@ -30,7 +30,7 @@ from server.db import Database
 from server.errors import Invalid, YuanboError
 from server.i18n import N_, english
 from server.readplane import sync_folder
-from server.storage import Store, media_key, pieces_key, source_file
+from server.storage import S3Store, Store, media_key, pieces_key, source_file
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +89,9 @@ class Preparer:
         film = self._data / f"{asset.path}{FILM_SUFFIX}"
         os.replace(_beside(made.film, film), film)
         sync_folder(film.parent)
+        film_sha256 = piece_layer(film).sha256
+        if isinstance(self._store, S3Store):
+            self._store.put(f"{asset.path}{FILM_SUFFIX}", film)  # where other machines' workers find it
         with self._database.write() as session:
             done = session.execute(
                 update(Asset)
@@ -96,6 +99,7 @@ class Preparer:
                 .values(
                     state=AssetState.UPLOADED,
                     original=asset.path,
+                    film_sha256=film_sha256,
                     path=f"{asset.path}{FILM_SUFFIX}",
                     progress=0,
                 )

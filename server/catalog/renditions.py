@@ -235,7 +235,7 @@ def _change(session: Session, asset_id: str, states: Collection[AssetState], **v
 
 
 def _as_uploaded(asset: Asset) -> UploadedAsset:
-    return UploadedAsset(asset.id, asset.path, asset.filename, asset.size, asset.sha256)
+    return UploadedAsset(asset.id, asset.path, asset.filename, asset.size, asset.encoded_sha256)
 
 
 # --- for everybody ----------------------------------------------------------------------------------------------------

@@ -88,7 +88,7 @@ def begin(session: Session, job_id: str, workflow_id: str, executor_id: str, *, 
         job.attempt,
         asset.path,
         job.filename,
-        asset.sha256,
+        asset.encoded_sha256,
         round=job.round,
         priority=job.priority,
         phase=Phase(job.phase),
@@ -113,7 +113,7 @@ def _around(session: Session, cut: Recipe) -> dict[Role, Source]:
     named = {Role.INTRO: cut.intro, Role.OUTRO: cut.outro}
     found = {role: catalog.asset_of(session, sha256) for role, sha256 in named.items() if sha256}
     return {
-        role: Source(asset.path, asset.filename, asset.sha256, _prepared_of(session, asset.id))
+        role: Source(asset.path, asset.filename, asset.encoded_sha256, _prepared_of(session, asset.id))
         for role, asset in found.items()
         if asset is not None
     }

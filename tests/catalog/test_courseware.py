@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import random
 import stat
@@ -283,10 +284,12 @@ def test_courseware_is_prepared_and_then_waits_for_encoding(
     with database.read() as session:
         row = session.get_one(Asset, asset)
         assert (row.state, row.original, row.path) == (AssetState.UPLOADED, "uploads/x", "uploads/x.film")
+        film = (config.data / row.path).read_bytes()
+        assert row.encoded_sha256 == hashlib.sha256(film).hexdigest()
         pages = session.query(RenditionFile).filter_by(kind=FileKind.PAGE).order_by(RenditionFile.order).all()
         assert [page.at_ms for page in pages] == [0, PAGE_MS]
         assert all(store.exists(media_key(page.sha256)) for page in pages)
-    assert (config.data / "uploads/x.film").read_bytes()[:4] == b"RIFF"
+    assert film[:4] == b"RIFF"
     assert list((config.data / "run").iterdir()) == []
 
 
