@@ -37,6 +37,9 @@ MORE = (
     "catalog.feeds_api",
     "catalog.feeds_pages",
     "catalog.sharing_api",
+    "catalog.health_api",
+    "catalog.health_pages",
+    "console.contribution_pages",
 )
 """Modules beside a room's api and pages that hold a blueprint of their own."""
 PAGES = ("identity", "stations", "catalog", "transcode", "schedule", "publish", "stats", "console")

@@ -154,7 +154,9 @@ def _library(query: str) -> str:
 @permit(Action.CATALOG_VIEW)
 def programme(programme_id: str) -> str:
     """One programme: preview, editions, reviews, what I may do."""
-    return render_template("catalog/programme.html", programme=_view(programme_id))
+    return render_template(
+        "catalog/programme.html", programme=_view(programme_id), local_names=LOCAL_TYPE_NAMES
+    )
 
 
 @blueprint.get("/programmes/<programme_id>/progress")

@@ -21,7 +21,9 @@ class Entry:
 MENU = (
     Entry("console.home", N_("首页"), "home", Action.HOME_VIEW),
     Entry("catalog.programmes", N_("节目库"), "movie", Action.CATALOG_VIEW),
+    Entry("contributions.desk", N_("我的节目"), "briefcase", Action.CATALOG_SUBMIT),
     Entry("catalog.upload", N_("上传节目"), "upload", Action.CATALOG_UPLOAD),
+    Entry("catalog_health.overview", N_("节目库健康"), "heart-rate-monitor", Action.CATALOG_VIEW_UNRELEASED),
     Entry("feeds.sources", N_("共享互通"), "rss", Action.CATALOG_FEEDS),
     Entry("board.page", N_("节目编排"), "calendar-week", Action.SCHEDULE_VIEW),
     Entry("weeks.weeks", N_("编排批准"), "calendar-check", Action.PUBLISH_VIEW),
@@ -31,5 +33,6 @@ MENU = (
     Entry("stats.viewing", N_("收看统计"), "chart-bar", Action.STATS_VIEW),
     Entry("transcode.jobs", N_("转码任务"), "cpu", Action.JOBS_VIEW),
     Entry("protection.periods", N_("重要保障期"), "shield-star", Action.PROTECTION_VIEW),
+    Entry("catalog_health.shelves", N_("板块与单位"), "layout-grid", Action.CATALOG_SETTINGS),
     Entry("console.audit_trail", N_("审计记录"), "shield-check", Action.AUDIT_VIEW),
 )

@@ -3,6 +3,12 @@
   "use strict";
   var video = document.querySelector("video[data-file]");
   if (!video) return;
+  document.querySelectorAll("[data-seek-ms]").forEach(function (button) {
+    button.addEventListener("click", function () {
+      video.currentTime = Number(button.dataset.seekMs) / 1000;
+      video.play();
+    });
+  });
   var playlists = JSON.parse(video.dataset.playlists || "[]");
 
   function plain() {
