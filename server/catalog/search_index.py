@@ -138,12 +138,8 @@ def _put(session: Session, rows: Sequence[_Texts], *, replace: bool) -> None:
 
 
 def _columns(session: Session, row: _Texts) -> dict[str, str]:
-    """On PostgreSQL each column holds the one before it too, because a term may be found in any of them; FTS5 asks
-    several columns at once."""
-    if not _is_postgresql(session):
-        return {"title": fts_text(row.title), "named": fts_text(row.named), "body": fts_text(row.body)}
-    named = row.title + row.named
-    return {"title": tsvector(row.title), "named": tsvector(named), "body": tsvector(named + row.body)}
+    write = tsvector if _is_postgresql(session) else fts_text
+    return {"title": write(row.title), "named": write(row.named), "body": write(row.body)}
 
 
 def _texts(session: Session, programme_ids: Sequence[str]) -> Iterator[_Texts]:

@@ -15,7 +15,7 @@
     return {
       animation: false,
       textStyle: { fontFamily: font },
-      grid: { left: 8, right: 24, top: 28, bottom: 8, containLabel: true },
+      grid: { left: 132, right: 24, top: 28, bottom: 26 },
       legend: { top: 0, right: 8, itemHeight: 10 },
       tooltip: { trigger: "axis", axisPointer: { type: "shadow" }, valueFormatter: function (v) { return v.toFixed(1); } },
       xAxis: { type: "value", splitLine: { lineStyle: { color: "#e8ece8" } } },
