@@ -122,6 +122,8 @@ def _item(item: Item, region: str, catalogue: Catalogue) -> Iterator[Problem]:
     if item.duration_ms > admitted.manifest.duration_ms:
         yield Problem("duration", N_("《%(title)s》排得比节目长"), {"title": title})
     rights = admitted.manifest.rights
+    if rights.valid_from is None and rights.valid_until is None:
+        return
     starts = text_to_ms(item.starts_at)
     too_early = rights.valid_from is not None and starts < text_to_ms(rights.valid_from)
     too_late = rights.valid_until is not None and starts >= text_to_ms(rights.valid_until)

@@ -1,7 +1,7 @@
 """Who plays when two rules want the same minute. Pure.
 
-The narrower region wins over the wider (one village out of a county), a one-off over a series, then the rule made
-first. What loses is reported, never cut: no programme is shortened unless its own rule says so.
+The narrower region wins over the wider (one village out of a county), group study over all else, a one-off over a
+series, then the rule made first. What loses is reported, never cut: no programme is shortened unless its own rule says so.
 
 Tolerant ends: an item whose rule allows N minutes may run that far into what follows; what follows then starts later,
 whole. Delays add up from item to item, each within the tolerance of the one before; where they no longer fit, the
@@ -43,9 +43,10 @@ class Placed:
     planned: datetime | None = None
 
     @cached_property
-    def order(self) -> tuple[int, bool, str, datetime]:
+    def order(self) -> tuple[int, bool, bool, str, datetime]:
         """The smaller wins."""
-        return -len(self.rule.region), self.rule.rrule is not None, self.rule.id, self.planned or self.start
+        rule = self.rule
+        return -len(rule.region), not rule.fixed, rule.rrule is not None, rule.id, self.planned or self.start
 
     @cached_property
     def tolerance(self) -> timedelta:
