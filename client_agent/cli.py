@@ -1,4 +1,4 @@
-"""``agent enrol | sync | run | status | doctor | clock | line``: exit 0 done, 1 could not be done, 2 called or set up wrongly.
+"""``agent enrol | sync | run | status | doctor | clock | line | build``: exit 0 done, 1 could not be done, 2 called or set up wrongly.
 
 Heavy modules are imported inside the commands, so that ``--help`` and a refusal answer at once.
 """
@@ -6,11 +6,14 @@ Heavy modules are imported inside the commands, so that ``--help`` and a refusal
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import logging
 import os
 import re
+import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -78,6 +81,25 @@ def _parser() -> argparse.ArgumentParser:
         choices=("page", "mpv"),
         default=os.environ.get("YUANBO_AGENT_SCREEN", "page"),
         help="谁放画面：浏览器打开的电视页面，或 mpv / who shows the picture: a browser with the TV page, or mpv",
+    )
+    run.add_argument(
+        "--setup",
+        action="store_true",
+        help="未注册时在电视上显示注册页面 / while not enrolled, ask for the code on the screen",
+    )
+    run.add_argument(
+        "--server",
+        default=os.environ.get("YUANBO_SERVER", ""),
+        metavar="URL",
+        help="注册页面上的平台网址 / the console's URL that the first page begins with",
+    )
+    build = _command(commands, "build", _build, "制作安装包：wheel 与单文件 / packages of the agent alone")
+    build.add_argument("--out", type=Path, default=Path("dist"), metavar="DIR", help="放在哪里 / where to")
+    build.add_argument(
+        "--no-font",
+        dest="font",
+        action="store_false",
+        help="不带中文字体（约 40 MB），机器自带中文字体时用 / without the Chinese font, for machines that have one",
     )
     _command(commands, "status", _status, "已存、已验证、能否播出 / what is stored, verified and ready")
     _command(commands, "doctor", _doctor, "说明哪里不对、怎么办 / what is wrong and what to do about it")
@@ -194,11 +216,64 @@ def _run(options: argparse.Namespace) -> int:
     from client_agent.agent import open_agent
     from client_agent.run import run
 
+    if options.setup and not _enrol_on_screen(options):
+        return 0
+
     with (
         _locked(options.data),
         open_agent(options.data, extra_sources=options.source, whole=True) as agent,
     ):
         return run(agent, host=options.host, port=options.port, poll_s=options.poll, screen=options.screen)
+
+
+def _enrol_on_screen(options: argparse.Namespace) -> bool:
+    """Serve the first page until this terminal is enrolled; False when it was asked to stop. Raises PortTaken."""
+    from client_agent.config import AgentPaths
+
+    paths = AgentPaths(options.data)
+    if paths.vault.exists() or (paths.database.exists() and _has_identity(options.data)):
+        return True
+    from client_agent.first_run import serve_until_enrolled
+
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    signal.signal(signal.SIGINT, lambda *_: stop.set())
+    paths.prepare()
+    with paths.lock():
+        return serve_until_enrolled(paths, options.server, options.host, options.port, stop)
+
+
+def _has_identity(data: Path) -> bool:
+    from client_agent.agent import open_agent
+    from client_agent.errors import NotEnrolled
+
+    try:
+        open_agent(data).close()
+    except NotEnrolled:
+        return False
+    return True
+
+
+def _build(options: argparse.Namespace) -> int:
+    from client_agent.errors import UnusableData
+    from client_agent.package import build_wheel, build_zipapp
+
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+        made = [build(options.out, with_font=options.font) for build in (build_wheel, build_zipapp)]
+    except OSError as error:
+        raise UnusableData(f"无法写入 / cannot write to {options.out}: {error.strerror}") from error
+    if options.json:
+        _print_json(
+            [{"path": str(path), "bytes": path.stat().st_size, "sha256": _sha256(path)} for path in made]
+        )
+    else:
+        sys.stdout.write("".join(f"{_sha256(path)}  {path}\n" for path in made))
+    return 0
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _status(options: argparse.Namespace) -> int:

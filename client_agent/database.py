@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from client_agent.durable import BINARY
 from client_agent.errors import DatabaseBroken, StorageFailed, UnusableData
 
 _FIRST = """
@@ -67,7 +68,7 @@ class Database:
         self._lock = threading.RLock()
         self._depth = 0
         try:
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | BINARY, 0o600))
             self._connection = sqlite3.connect(
                 path, check_same_thread=False, isolation_level=None, timeout=30
             )

@@ -65,7 +65,8 @@ class _DeadlineReader(io.RawIOBase):
             raise TimeoutError("deadline")
         self._sock.settimeout(min(left, IDLE_TIMEOUT_S))
         # Servers that send head and body apart wait for our acknowledgement in between, 40 ms a file.
-        self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        if hasattr(socket, "TCP_QUICKACK"):
+            self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         return self._sock.recv_into(buffer)
 
 

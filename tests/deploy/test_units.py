@@ -22,6 +22,7 @@ def test_systemd_finds_no_fault_in_the_unit(unit, tmp_path):
     analyze = shutil.which("systemd-analyze")
     assert analyze, "systemd-analyze is not on PATH: apt install systemd"
     text = unit.read_text("utf-8").replace("/opt/yuanbo/.venv/bin/python", sys.executable)
+    text = text.replace("/opt/yuanbo-agent/yuanbo-agent.pyz", sys.executable)
     text = re.sub(
         "/usr/bin/(cage|chromium)", shutil.which("true") or "/bin/true", text
     )  # the station's, not ours
@@ -72,12 +73,24 @@ def test_gunicorn_accepts_its_settings():
     assert done.returncode == 0, done.stderr
 
 
-def test_the_stations_agent_understands_its_words():
-    unit = (ROOT / "deploy" / "station" / "yuanbo-agent.service").read_text("utf-8")
-    words = re.search(r"-m client_agent (.*)", unit).group(1).split()
+@pytest.mark.parametrize("name", ["yuanbo-agent.service", "yuanbo-agent-mpv.service"])
+def test_the_stations_agent_understands_its_words(name):
+    unit = (ROOT / "deploy" / "station" / name).read_text("utf-8")
+    words = re.search(r"yuanbo-agent\.pyz (.*)", unit).group(1).split()
     from client_agent.cli import _parser
 
     options = _parser().parse_args(words)
+    assert options.setup, "a new box asks for its code on the television"
     kiosk = (ROOT / "deploy" / "station" / "yuanbo-kiosk.service").read_text("utf-8")
     assert f"http://127.0.0.1:{options.port}/" in kiosk
     assert "--autoplay-policy=no-user-gesture-required" in kiosk
+
+
+def test_the_stations_units_are_closed_up():
+    """Own user, nothing of the system writable, bounded memory, no privileges; and they start again for ever."""
+    for unit in (ROOT / "deploy" / "station").glob("yuanbo-agent*.service"):
+        text = unit.read_text("utf-8")
+        for line in ("User=yuanbo-agent", "ProtectSystem=strict", "NoNewPrivileges=yes", "CapabilityBoundingSet=",
+                     "Restart=always", "StateDirectory=yuanbo-agent"):  # fmt: skip
+            assert line in text, (unit.name, line)
+        assert "MemoryMax=" in text
