@@ -1,4 +1,4 @@
-"""``agent enrol | sync | run | status | doctor | clock | line | build``: exit 0 done, 1 could not be done, 2 called or set up wrongly.
+"""``agent enrol | sync | run | status | doctor | clock | line | kiosk | build``: exit 0 done, 1 could not be done, 2 called or set up wrongly.
 
 Heavy modules are imported inside the commands, so that ``--help`` and a refusal answer at once.
 """
@@ -93,6 +93,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="URL",
         help="注册页面上的平台网址 / the console's URL that the first page begins with",
     )
+    kiosk = _command(
+        commands, "kiosk", _kiosk, "看护浏览器：页面没反应就重开 / run the browser, anew when its page hangs"
+    )
+    kiosk.add_argument("--url", default=f"http://127.0.0.1:{DEFAULT_PORT}/", help="电视页面 / the TV page")
+    kiosk.add_argument(
+        "browser", nargs="+", metavar="COMMAND", help="-- 浏览器命令 / the browser's command after --"
+    )
     build = _command(commands, "build", _build, "制作安装包：wheel 与单文件 / packages of the agent alone")
     build.add_argument("--out", type=Path, default=Path("dist"), metavar="DIR", help="放在哪里 / where to")
     build.add_argument(
@@ -130,7 +137,7 @@ def _command(commands: Any, name: str, function: Any, help_text: str | None) -> 
         "--data", type=Path, default=Path(default), metavar="DIR", help="数据目录 / data folder"
     )
     parser.add_argument("--json", action="store_true", help="输出 JSON / print JSON")
-    parser.set_defaults(command=function, log_level="INFO" if name == "run" else "ERROR")
+    parser.set_defaults(command=function, log_level="INFO" if name in ("run", "kiosk") else "ERROR")
     return parser
 
 
@@ -252,6 +259,20 @@ def _has_identity(data: Path) -> bool:
     except NotEnrolled:
         return False
     return True
+
+
+def _kiosk(options: argparse.Namespace) -> int:
+    from client_agent.errors import UnusableData
+    from client_agent.kiosk import Kiosk
+
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    signal.signal(signal.SIGINT, lambda *_: stop.set())
+    try:
+        Kiosk(options.browser, options.url).run(stop)
+    except OSError as error:
+        raise UnusableData(f"浏览器无法启动 / cannot start {options.browser[0]}: {error.strerror}") from error
+    return 0
 
 
 def _build(options: argparse.Namespace) -> int:

@@ -508,6 +508,7 @@ def _numbered(parts: TvParts, query: dict[str, str]) -> object:
 
 _ANSWERS: dict[str, Callable[[TvParts, dict[str, str]], object]] = {
     "/api/state": lambda parts, _: parts.data.state(),
+    "/api/alive": lambda parts, _: parts.data.alive(),
     "/api/listing": _listing,
     "/api/library": lambda parts, _: parts.data.library(),
     "/api/programme": _programme,

@@ -28,11 +28,21 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import msgspec
 
-from client_agent.locks import hold
+from client_agent.outbox_file import (
+    OutboxBusy,
+    OutboxFull,
+    connect,
+    count_waiting,
+    hold_outbox,
+    is_broken,
+    outbox_length,
+    records_of,
+    set_aside,
+)
 from client_agent.outbox_rules import (
     BATCH_RECORDS,
     BatchState,
@@ -48,6 +58,7 @@ from protocol.batch import BatchHeader, ClockState, EpochState, Fault, Gap, Reco
 from protocol.errors import ProtocolError
 from protocol.times import DAY_MS, ms_to_text
 
+__all__ = ["Batch", "Outbox", "OutboxBusy", "OutboxFull", "Place", "Stamp", "outbox_length"]
 log = logging.getLogger(__name__)
 
 KEEP_MS = 90 * DAY_MS
@@ -55,36 +66,6 @@ QUOTA_BYTES = 64 * 1024 * 1024
 FAULT_TEXT = 500
 EPOCHS_ASKED = 500
 """Epochs in one question about marks; a terminal that restarts for ever asks in several."""
-_BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS epochs (
-    n INTEGER PRIMARY KEY AUTOINCREMENT, epoch TEXT NOT NULL UNIQUE,
-    prev_epoch TEXT, prev_last INTEGER,
-    last INTEGER NOT NULL DEFAULT 0, head TEXT NOT NULL, forked INTEGER NOT NULL DEFAULT 0
-) STRICT;
-CREATE TABLE IF NOT EXISTS records (
-    epoch TEXT NOT NULL, seq INTEGER NOT NULL, open INTEGER NOT NULL, at_ms INTEGER NOT NULL, data BLOB NOT NULL,
-    PRIMARY KEY (epoch, seq)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS batches (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, epoch TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
-    state TEXT NOT NULL, acknowledged_ms INTEGER, data BLOB NOT NULL
-) STRICT;
-CREATE INDEX IF NOT EXISTS batches_by_state ON batches (state, id);
-CREATE TABLE IF NOT EXISTS told_gaps (
-    epoch TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, PRIMARY KEY (epoch, first, last)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
-"""
-
-
-class OutboxBusy(RuntimeError):
-    """Another process of this terminal holds the outbox."""
-
-
-class OutboxFull(RuntimeError):
-    """The disk has no room for another record."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +119,7 @@ class Outbox:
         self.on_full: Callable[[], bool] = lambda: False
         """Asked for room when the disk is full; True when there is some now."""
         self._lock = threading.RLock()
-        self._held = _hold(path.with_name(path.name + ".lock"))
+        self._held = hold_outbox(path.with_name(path.name + ".lock"))
         try:
             self._db = self._open()
         except BaseException:
@@ -419,7 +400,7 @@ class Outbox:
         rows = self._db.execute(
             "SELECT data FROM batches WHERE epoch = ? AND state = 'waiting' ORDER BY id", (epoch,)
         ).fetchall()
-        records = [record for (data,) in rows for record in _records_of(data)]
+        records = [record for (data,) in rows for record in records_of(data)]
         loose = self._db.execute(
             "SELECT data FROM records WHERE epoch = ? AND NOT open ORDER BY seq", (epoch,)
         )
@@ -488,7 +469,7 @@ class Outbox:
     def _retell_gaps(self, batch_id: int) -> None:
         """What a dropped batch itself said about gaps must not go with it."""
         row = self._db.execute("SELECT data FROM batches WHERE id = ?", (batch_id,)).fetchone()
-        for record in _records_of(row[0]):
+        for record in records_of(row[0]):
             if isinstance(record, Gap):
                 self._copy(record)
 
@@ -502,7 +483,7 @@ class Outbox:
     def length(self) -> int:
         """Records that the province has not acknowledged."""
         with self._reading():
-            return _count_waiting(self._db)
+            return count_waiting(self._db)
 
     def uncut(self) -> int:
         """Closed records that stand in no batch yet."""
@@ -550,16 +531,16 @@ class Outbox:
         """The connection, after closing what a dead process left open; a broken file is set aside first."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            return _connect(self.path)
+            return connect(self.path)
         except sqlite3.DatabaseError as error:
-            if not _is_broken(error):
+            if not is_broken(error):
                 raise
             return self._start_anew(error)
 
     def _start_anew(self, error: sqlite3.DatabaseError) -> sqlite3.Connection:
-        aside = _set_aside(self.path)
+        aside = set_aside(self.path)
         log.error("the outbox cannot be read (%s); kept as %s, a new one begins", error, aside.name)
-        self._db = _connect(self.path)
+        self._db = connect(self.path)
         self._epoch = None
         self._db.execute("BEGIN IMMEDIATE")
         self._insert(
@@ -593,7 +574,7 @@ class Outbox:
                 raise
 
     def _undo(self, error: BaseException) -> None:
-        if isinstance(error, sqlite3.DatabaseError) and _is_broken(error):
+        if isinstance(error, sqlite3.DatabaseError) and is_broken(error):
             self._db.close()
             self._db = self._start_anew(error)
             raise OutboxFull(str(error)) from error
@@ -601,71 +582,3 @@ class Outbox:
             self._db.execute("ROLLBACK")
         if isinstance(error, sqlite3.OperationalError):
             raise OutboxFull(str(error)) from error
-
-
-def outbox_length(path: Path) -> int:
-    """Unacknowledged records of an outbox that another process may hold; 0 where there is none."""
-    if not path.exists():
-        return 0
-    db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=5)
-    try:
-        return _count_waiting(db)
-    except sqlite3.DatabaseError:
-        return 0
-    finally:
-        db.close()
-
-
-def _count_waiting(db: sqlite3.Connection) -> int:
-    row = db.execute(
-        "SELECT (SELECT count(*) FROM records WHERE NOT open)"
-        " + (SELECT coalesce(sum(last - first + 1), 0) FROM batches WHERE state = 'waiting')"
-    ).fetchone()
-    return int(row[0])
-
-
-def _records_of(data: bytes) -> list[Record]:
-    return [wire.read_record(line) for line in wire.unpack_lines(wire.read_batch(data).body)]
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
-    try:
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
-        found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if found != "ok":
-            broken = sqlite3.DatabaseError(found)
-            broken.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-            raise broken
-        db.executescript(_SCHEMA)
-        db.execute("UPDATE records SET open = 0 WHERE open")
-        return db
-    except BaseException:
-        db.close()
-        raise
-
-
-def _is_broken(error: sqlite3.DatabaseError) -> bool:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _BROKEN
-
-
-def _set_aside(path: Path) -> Path:
-    n = 1
-    while path.with_name(f"{path.name}.corrupt-{n}").exists():
-        n += 1
-    aside = path.with_name(f"{path.name}.corrupt-{n}")
-    path.replace(aside)
-    for part in ("-wal", "-shm"):
-        side = path.with_name(path.name + part)
-        if side.exists():
-            side.replace(aside.with_name(aside.name + part))
-    return aside
-
-
-def _hold(path: Path) -> IO[bytes]:
-    """Raises OutboxBusy."""
-    try:
-        return hold(path)
-    except OSError as error:
-        raise OutboxBusy(str(path)) from error

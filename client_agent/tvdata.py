@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -47,6 +48,7 @@ class TvData:
     ) -> None:
         self._guide = guide
         self._clock = clock
+        self._page_seen_ns = time.monotonic_ns()
         self._book = book
         self._shelves = Shelves(guide, store, book)
         self._station = station
@@ -54,8 +56,13 @@ class TvData:
         self._ready: tuple[str, int, Json] | None = None
 
     # --- now ----------------------------------------------------------------------------------------------------------
+    def alive(self) -> Json:
+        """How long ago a page last asked how things are (at first: since the agent started), for who watches it."""
+        return {"page_seen_ms_ago": (time.monotonic_ns() - self._page_seen_ns) // 1_000_000}
+
     def state(self) -> Json:
         """What is on, what comes next, and how this terminal is."""
+        self._page_seen_ns = time.monotonic_ns()
         now_ms, clock = self._clock.for_programmes()
         known = clock is not ClockState.UNCERTAIN
         on_air = self._guide.on_air(now_ms)
