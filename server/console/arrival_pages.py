@@ -120,7 +120,7 @@ _lock = threading.Lock()
 
 def _fresh(session: Session, who: Caller, row: Publication, region: str, now: datetime) -> Arrival:
     """The sums of the last few seconds, or new ones; whoever may not see the region is refused either way."""
-    who.require(Action.STATIONS_VIEW, region)
+    who.require(Action.STATIONS_VIEW, regions.require_code(region))
     key = (config().database_url, row.number, region)
     known = _kept.get(key)
     if known is not None and known[0] - timedelta(minutes=1) < now < known[0]:

@@ -14,6 +14,8 @@ from server.db import Database
 from server.lease import LeaseTaken
 from server.publish import service
 from server.publish.background import Publishing
+from server.publish.keys import key_path
+from server.publish.rules import POLICY
 from server.storage import open_store
 
 log = logging.getLogger(__name__)
@@ -72,6 +74,11 @@ class BackgroundPublisher:
         with _database(self._config) as database:
             publishing = Publishing(database, self._config, open_store(self._config), clock.now)
             while not self._stop.is_set():
+                if not key_path(self._config.keys, POLICY).exists():
+                    self._stop.wait(
+                        FAULT_PAUSE_S
+                    )  # a worker that only encodes: it leaves publishing to others
+                    continue
                 pause = STEP_EVERY_S
                 try:
                     if publishing.step():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -16,6 +17,7 @@ from server.identity.messages import Message
 from server.identity.rules import Role
 from server.lease import LeaseRow
 from server.publish import orders, queue, service
+from server.publish.jobs import BackgroundPublisher
 from server.publish.models import (
     ChangeState,
     OrderState,
@@ -25,6 +27,7 @@ from server.publish.models import (
 from server.schedule import approval, notices
 from server.schedule import service as schedule
 from server.schedule.models import EmergencyRule
+from tests.flow.province import wait_until
 from tests.publish.conftest import ADMIN, COUNTY, EDITOR, EVENING, somebody
 
 TARGET = local_target("130123")
@@ -352,6 +355,20 @@ def test_orders_are_carried_out_in_turn_and_one_that_fails_stops_none(province, 
     assert state_of(province, second) == OrderState.DONE
     with province.database.read() as session:
         assert session.get(PublicationOrder, first).error["code"] == "not_kept"
+
+
+def test_a_worker_without_keys_leaves_orders_to_the_one_that_has_them(sqlite_province):
+    province = sqlite_province
+    order = ask(province)
+    encoder = BackgroundPublisher(replace(province.config, data=province.config.data / "elsewhere"))
+    encoder.start()
+    encoder.stop()
+    assert state_of(province, order) == OrderState.QUEUED
+
+    publisher = BackgroundPublisher(province.config)
+    publisher.start()
+    wait_until(lambda: state_of(province, order) == OrderState.DONE, "the order to be carried out")
+    publisher.stop()
 
 
 def test_whoever_may_approve_is_told_once(province, edition):
