@@ -28,6 +28,8 @@ from server.transcode.profiles import FRAME_RATE, GOP_FRAMES
 from server.transcode.runner import GIB, Finished, IsCancelled, Limits, never, run
 
 CARD_NAME = "card.jpg"
+CARD_SIZE = (1280, 720)
+COVER_LIMITS = Limits(deadline_s=30, cpu_s=30)
 TRACK_TIMESCALE = FRAME_RATE * 512
 LEAD_S = 1.0
 """Seeking lands this and the source's longest gap early and drops what is too early, so that the first frame kept has
@@ -208,6 +210,22 @@ def encode_pictures(
         tuple(sorted(scene.folder.glob(f"tile-{part:05d}-*.jpg"))),
         len(done.log.splitlines()),
     )
+
+
+def take_cover(scene: Scene) -> bool:
+    """The cover inside a sound file as the card; False where it has none that can be read."""
+    if scene.probe.cover is None:
+        return False
+    width, height = CARD_SIZE
+    still = hostile_input()[str(scene.probe.cover)]
+    still = still.filter("scale", width, height, force_original_aspect_ratio="decrease")
+    still = still.filter("pad", width, height, "(ow-iw)/2", "(oh-ih)/2").filter("setsar", 1)
+    options = {"f": "image2", "update": 1, "frames:v": 1, "q:v": 2, "map_metadata": -1}
+    try:
+        run_graph(scene, [output([still.filter("format", "yuvj420p")], CARD_NAME, options)], COVER_LIMITS)
+    except (MediaRefused, ToolFailed):
+        return False
+    return (scene.folder / CARD_NAME).exists()
 
 
 def whole_picture(scene: Scene, plan: Plan) -> Any:

@@ -51,6 +51,8 @@ ROUND_S = 1.0
 LEASE_S = 6.0
 QUEUE_POLL_S = 0.5
 PARTS_POLL_S = 0.25
+PARTS_AT_ONCE = 2
+"""A worker begins a part while another ends, so that its cores never wait for the queue."""
 STOP_PATIENCE_S = 3.0
 TIDY_EVERY_S = 600.0
 TIDY_AT_ONCE = 1000
@@ -72,6 +74,7 @@ class Worker:
         self._config = config
         self._database = Database(config.database_url)
         self._stopping = threading.Event()
+        self._look = threading.Event()
         self._idle = threading.Condition()
         self._running = 0
         self._threads: list[threading.Thread] = []
@@ -100,13 +103,17 @@ class Worker:
             ("heartbeat", HEARTBEAT_S, self._beat),
             ("round", ROUND_S, self._make_round),
         ):
-            thread = threading.Thread(target=self._repeat, args=(every_s, action), name=name, daemon=True)
+            pause = self._look if action == self._make_round else self._stopping
+            thread = threading.Thread(
+                target=self._repeat, args=(pause, every_s, action), name=name, daemon=True
+            )
             thread.start()
             self._threads.append(thread)
 
     def stop(self) -> None:
         """Stop within five seconds: kill what runs, leave it to the next worker."""
         self._stopping.set()
+        self._look.set()
         with contextlib.suppress(DBAPIError), self._database.write() as session:
             work.note_interruptions(session, self.executor_id)
         with self._idle:
@@ -120,10 +127,13 @@ class Worker:
 
     def execute(self, job_id: str, workflow_id: str) -> str:
         """Run one job; called by the durable workflow in one of its threads."""
-        with self._counted():
-            return workflow.run_job(
-                self._bench, job_id, workflow_id, self.executor_id, DbosDurable(workflow_id)
-            )
+        try:
+            with self._counted():
+                return workflow.run_job(
+                    self._bench, job_id, workflow_id, self.executor_id, DbosDurable(workflow_id)
+                )
+        finally:
+            self._look.set()  # its ladder may be waiting now
 
     def execute_part(self, job_id: str, round_: int, name: str, order: str) -> str:
         """Do one part of a job, likewise."""
@@ -155,8 +165,13 @@ class Worker:
                 ),
             )  # fmt: skip
 
-    def _repeat(self, every_s: float, action: Callable[[], None]) -> None:
-        while not self._stopping.wait(every_s):
+    def _repeat(self, pause: threading.Event, every_s: float, action: Callable[[], None]) -> None:
+        """Until we stop: every so often, or at once when ``pause`` is set."""
+        while True:
+            pause.wait(every_s)
+            if self._stopping.is_set():
+                return
+            pause.clear()
             try:
                 action()
             except DBAPIError as error:
@@ -297,8 +312,12 @@ def _launch_dbos(config: Config, executor_id: str) -> None:
     DBOS.listen_queues(queues)
     DBOS.launch()
     for queue in queues:
-        poll_s = PARTS_POLL_S if queue == queueing.PARTS_QUEUE else QUEUE_POLL_S
-        DBOS.register_queue(queue, worker_concurrency=1, polling_interval_sec=poll_s)
+        is_parts = queue == queueing.PARTS_QUEUE
+        DBOS.register_queue(
+            queue,
+            worker_concurrency=PARTS_AT_ONCE if is_parts else 1,
+            polling_interval_sec=PARTS_POLL_S if is_parts else QUEUE_POLL_S,
+        )
 
 
 WORKFLOW_NAME, PART_NAME = "transcode", "transcode-part"

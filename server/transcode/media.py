@@ -69,3 +69,5 @@ class MediaProbe:
     audio: AudioTrack | None
     subtitles: tuple[SubtitleTrack, ...] = ()
     chapters: tuple[Chapter, ...] = ()
+    cover: int | None = None
+    """The stream that holds a still picture of the whole, as music files have."""

@@ -7,10 +7,17 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageStat
 
+from server.transcode import encode
+from server.transcode.encode import CARD_NAME, CARD_SIZE, Scene
 from server.transcode.ladder import SpritePlan
 
-CARD_SIZE = (1280, 720)
 _GROUND, _MARK, _SHADE = (24, 58, 92), (245, 240, 225), (60, 110, 150)
+
+
+def make_card(scene: Scene) -> None:
+    """The still picture under a programme that is sound alone: the cover inside it, else one that we draw."""
+    if not encode.take_cover(scene):
+        draw_sound_card(scene.folder / CARD_NAME)
 
 
 def draw_sound_card(path: Path) -> None:

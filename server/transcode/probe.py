@@ -183,6 +183,7 @@ def judge(
         audio=_audio_track(audio, used, origin) if audio is not None else None,
         subtitles=_subtitles(streams),
         chapters=_chapters(description),
+        cover=next((int(s["index"]) for s in streams if _is_cover(s)), None),
     )
 
 
@@ -219,10 +220,13 @@ def _claimed(description: Mapping[str, Any], used: Iterable[Mapping[str, Any] | 
 
 def _is_picture(stream: Mapping[str, Any]) -> bool:
     """A moving picture, not a cover."""
-    attached = stream.get("disposition", {}).get("attached_pic") or stream.get("disposition", {}).get(
-        "still_image"
-    )
-    return stream.get("codec_type") == "video" and bool(stream.get("width")) and not attached
+    return stream.get("codec_type") == "video" and bool(stream.get("width")) and not _is_cover(stream)
+
+
+def _is_cover(stream: Mapping[str, Any]) -> bool:
+    marks = stream.get("disposition", {})
+    small_enough = int(stream.get("width") or 0) * int(stream.get("height") or 0) <= MAX_PIXELS
+    return bool(marks.get("attached_pic") or marks.get("still_image")) and small_enough
 
 
 def _choose(streams: list[Any], timelines: Mapping[int, Timeline]) -> Any | None:

@@ -148,7 +148,7 @@ def encode_clip(
 ) -> Pictures:
     """Encode a span of a clip; its files then lie in the folder ``into`` too."""
     if clip.scene.probe.video is None:
-        pictures.draw_sound_card(clip.scene.folder / encode.CARD_NAME)
+        pictures.make_card(clip.scene)
     made = encode.encode_pictures(clip.scene, clip.plan, span, part=part, on_frames=on_frames)
     return Pictures(
         {profile: bring(path, into) for profile, path in made.parts.items()},

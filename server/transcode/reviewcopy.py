@@ -36,7 +36,7 @@ def make(scene: Scene, prepared: Prepared, on_progress: OnProgress) -> ReviewCop
     plan = ladder.plan(prepared.probe, [REVIEW_PROFILE], interlaced=prepared.interlaced)
     (rendition,) = plan.renditions
     if not plan.has_picture:
-        pictures.draw_sound_card(scene.folder / encode.CARD_NAME)
+        pictures.make_card(scene)
     seconds = f"{plan.frames / FRAME_RATE:.3f}"
     picture = encode.sized(encode.whole_picture(scene, plan), plan, rendition)
     muxed = scene.folder / "review.muxed"

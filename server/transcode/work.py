@@ -16,9 +16,12 @@ from sqlalchemy.orm import Session
 from protocol.times import to_text
 from server.catalog import recipe as recipes
 from server.catalog import renditions as catalog
-from server.catalog.models import EMPTY_RECIPE_SHA256
+from server.catalog.models import EMPTY_RECIPE_SHA256, Edition
 from server.catalog.recipe import Recipe
 from server.catalog.renditions import NewFile, NewRendition
+from server.i18n import N_
+from server.identity import messages
+from server.identity.messages import MessageKind
 from server.transcode.errors import MediaRefused
 from server.transcode.ladder import Role
 from server.transcode.models import TranscodeJob
@@ -27,6 +30,8 @@ from server.transcode.results import Progress
 from server.transcode.states import ACTIVE, JobState, Phase
 
 REVIEW_SHARE = 0.1
+REFUSED_TITLE = N_("文件“%(name)s”被拒收")
+FAILED_TITLE = N_("文件“%(name)s”转码失败")
 MAX_LOG = 8_000
 
 
@@ -127,6 +132,7 @@ def _give_up(session: Session, job: TranscodeJob, *, now: datetime) -> None:
     job.state, job.finished_at = JobState.FAILED, now
     job.error_code, job.error_text, job.error_text_en = "too_many_attempts", text_zh, text_en
     session.flush()
+    _tell(session, job.id, FAILED_TITLE, now=now)
     if job.recipe_sha256 == EMPTY_RECIPE_SHA256:
         catalog.record_failed(session, job.asset_id, "too_many_attempts", text_zh, text_en)
 
@@ -284,9 +290,25 @@ def fail(session: Session, turn: Turn, code: str, text_zh: str, text_en: str, *,
 def _end(
     session: Session, turn: Turn, to: JobState, code: str, text_zh: str, text_en: str, *, now: datetime
 ) -> bool:
-    return move(
+    if not move(
         session, turn.job_id, to, *_mine(turn), error_code=code, error_text=text_zh, error_text_en=text_en,
         fps=None, eta_s=None, finished_at=now,
+    ):  # fmt: skip
+        return False
+    _tell(session, turn.job_id, REFUSED_TITLE if to is JobState.REFUSED else FAILED_TITLE, now=now)
+    return True
+
+
+def _tell(session: Session, job_id: str, title: str, *, now: datetime) -> None:
+    """Say it to whoever uploaded the file and to those whose edition it is; the job's page has the reason."""
+    job = job_row(session, job_id)
+    editions = select(Edition.contributor_id).where(
+        Edition.asset_id == job.asset_id, Edition.recipe_sha256 == job.recipe_sha256
+    )
+    people = {catalog.get_asset(session, job.asset_id).uploaded_by, *session.scalars(editions)}
+    messages.post(
+        session, people, kind=MessageKind.RETURNED, title=title, params={"name": job.filename}, link=f"/jobs/{job.id}",
+        key=f"transcode:{job.id}:{job.round}", now=now,
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from server.transcode.encode import Scene, looks_interlaced
 from server.transcode.ffmpeg import find_binaries
@@ -89,12 +90,18 @@ def test_subtitles_and_chapters_inside_a_file_are_kept(clip: Make, tmp_path: Pat
     assert [(one.start_ms, one.title) for one in result.probe.chapters] == [(1000, "第二节")]
 
 
-def test_a_cover_picture_does_not_make_a_song_a_film(tmp_path: Path) -> None:
+def test_a_cover_does_not_make_a_song_a_film_but_is_its_picture(tmp_path: Path) -> None:
     cover, song = tmp_path / "cover.jpg", tmp_path / "song.mp3"
     ffmpeg("-f", "lavfi", "-i", "color=c=red:size=300x300", "-frames:v", "1", cover)
     ffmpeg("-f", "lavfi", "-i", "sine=frequency=440", "-i", cover, "-t", "3", "-map", "0:a", "-map", "1:v", "-c:v",
            "copy", "-c:a", "libmp3lame", "-disposition:v", "attached_pic", song)  # fmt: skip
-    assert inspect(song, tmp_path / "work").video is None
+    result = produce(song, tmp_path / "work", profiles=[P360])
+    assert result.probe.video is None
+    with Image.open(next(one.path for one in result.files if one.kind == "poster")) as poster:
+        red, green, _ = poster.convert("RGB").getpixel((poster.width // 2, poster.height // 2))
+        assert red > 200
+        assert green < 60
+        assert max(poster.convert("RGB").getpixel((4, 4))) < 30, "a square cover between black sides"
 
 
 @pytest.mark.full

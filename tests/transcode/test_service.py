@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from server.catalog import renditions
 from server.catalog.models import Asset, AssetState, Edition, Programme, Section
@@ -15,6 +15,8 @@ from server.catalog.recipe import Recipe
 from server.catalog.renditions import REVIEW_PROFILE, NewFile, NewRendition
 from server.db import Database, new_id
 from server.errors import Conflict, Forbidden, Invalid, NotFound
+from server.identity.message_models import Message
+from server.identity.models import Account
 from server.identity.rules import Caller
 from server.identity.rules import Role as Office
 from server.transcode import executors, partrows, queueing, service, tidy, work
@@ -428,3 +430,20 @@ def test_parts_and_workers_of_long_ago_are_forgotten_and_jobs_are_not(
         assert partrows.parts_of(session, turn.job_id, turn.round).count == 0
         assert [one.id for one in executors.executors(session)] == ["here"]
     assert view(database, asset).state is JobState.DONE
+
+
+def test_whoever_uploaded_a_refused_file_is_told_where_the_reason_stands(
+    database: Database, upload: Upload
+) -> None:
+    add_regions(database)
+    with database.write() as session:
+        account = Account(username="li", name="李", password_hash="x", created_at=NOW)
+        session.add(account)
+        session.flush()
+        uploader = Caller(id=account.id, username="li", name="李", grants=())
+    turn = begun(database, upload("坏.mp4", by=uploader))
+    with database.write() as session:
+        assert work.refuse(session, turn, MediaRefused(Reason.TRUNCATED, "坏.mp4"), now=NOW)
+        (message,) = session.scalars(select(Message))
+        assert (message.account_id, message.link) == (uploader.id, f"/jobs/{turn.job_id}")
+        assert message.params == {"name": "坏.mp4"}
