@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import logging
 import signal
 import sys
@@ -10,9 +12,18 @@ import threading
 from server.config import load
 from server.logs import set_up
 
+_M_ARENA_MAX = -8
+
+
+def _keep_memory_small() -> None:
+    """Few heaps for many threads (glibc's mallopt): what one thread gave back another may use."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
+
 
 def main() -> int:
     set_up("worker")
+    _keep_memory_small()
     config = load()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
