@@ -50,11 +50,20 @@ class _Request:
 
 
 class _DeadlineReader(io.RawIOBase):
-    """The receiving half of a socket; every receive is bounded by the exchange's deadline."""
+    """The receiving half of a socket; every receive is bounded by the exchange's deadline.
+
+    It holds the line itself: where the other side says ``Connection: close``, http.client closes its end before the body
+    is read.
+    """
 
     def __init__(self, sock: socket.socket, deadline: float) -> None:
         self._sock = sock
+        self._held = sock.makefile("rb", buffering=0)
         self._deadline = deadline
+
+    def close(self) -> None:
+        self._held.close()
+        super().close()
 
     def readable(self) -> bool:
         return True

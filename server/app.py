@@ -40,6 +40,12 @@ MORE = (
     "catalog.health_api",
     "catalog.health_pages",
     "console.contribution_pages",
+    "catalog.review_api",
+    "catalog.review_pages",
+    "catalog.authorisation_pages",
+    "identity.account_pages",
+    "console.withdrawn_pages",
+    "identity.people_pages",
 )
 """Modules beside a room's api and pages that hold a blueprint of their own."""
 PAGES = ("identity", "stations", "catalog", "transcode", "schedule", "publish", "stats", "console")

@@ -15,7 +15,10 @@ from server.errors import UsageError, YuanboError
 
 COMMAND_ROOMS = ("console", "identity", "stations", "catalog", "transcode", "schedule", "publish")
 """Rooms whose ``commands.register(subparsers)`` adds nouns."""
-MORE_COMMANDS = ("catalog.protection_commands",)
+MORE_COMMANDS = (
+    "catalog.protection_commands",
+    "catalog.review_commands",
+)
 """Modules beside a room's commands that do the same."""
 
 

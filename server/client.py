@@ -68,6 +68,10 @@ class ApiClient:
     def put(self, path: str, data: bytes) -> Any:
         return self._call("PUT", path, body=data, headers={"Content-Type": "application/octet-stream"})
 
+    def replace(self, path: str, json: Any) -> Any:
+        """PUT of JSON."""
+        return self._call("PUT", path, json=json)
+
     def delete(self, path: str) -> Any:
         return self._call("DELETE", path)
 

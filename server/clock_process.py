@@ -27,6 +27,8 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     from server.catalog import jobs as catalog
+    from server.catalog import review_jobs as reviews
+    from server.identity import message_jobs as messages
     from server.publish import jobs as publish
 
     scheduler = BackgroundScheduler(timezone="UTC", executors={"default": ThreadPoolExecutor(2)})
@@ -45,6 +47,14 @@ def main() -> int:
     )
     scheduler.add_job(
         catalog.sweep_uploads, "interval", [config], hours=24, id="sweep", coalesce=True, max_instances=1,
+        next_run_time=clock.now(),
+    )  # fmt: skip
+    scheduler.add_job(
+        reviews.tick, "interval", [config], minutes=1, id="reviews", coalesce=True, max_instances=1,
+        next_run_time=clock.now(),
+    )  # fmt: skip
+    scheduler.add_job(
+        messages.dispatch, "interval", [config], seconds=20, id="messages", coalesce=True, max_instances=1,
         next_run_time=clock.now(),
     )  # fmt: skip
     scheduler.start()

@@ -27,6 +27,29 @@ class S3Settings:
 
 
 @dataclass(frozen=True)
+class MessagingSettings:
+    """Ways to reach people beside the page; each is there only where it is configured.
+
+    ``smtp`` is host[:port]; ``smtp_tls`` is starttls, tls or none. The SMS gateway and the webhook get JSON by POST.
+    """
+
+    smtp: str | None = None
+    smtp_from: str = "yuanbo@localhost"
+    smtp_user: str | None = None
+    smtp_password: str | None = field(default=None, repr=False)
+    smtp_tls: str = "starttls"
+    sms_url: str | None = None
+    sms_token: str | None = field(default=None, repr=False)
+    webhook_url: str | None = None
+    webhook_secret: str | None = field(default=None, repr=False)
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """The channels that people may choose: email, sms. The webhook is the installation's own."""
+        return tuple(name for name, place in (("email", self.smtp), ("sms", self.sms_url)) if place)
+
+
+@dataclass(frozen=True)
 class Config:
     """``console_url`` has no trailing slash; ``read_urls`` do not either."""
 
@@ -36,6 +59,7 @@ class Config:
     console_url: str = f"http://127.0.0.1:{DEFAULT_PORT}"
     read_urls: tuple[str, ...] = (f"http://127.0.0.1:{DEFAULT_PORT + 1}",)
     s3: S3Settings | None = None
+    messaging: MessagingSettings = MessagingSettings()
     extra: Mapping[str, str] = field(default_factory=dict)
 
     # --- places (design: path = URL on the read plane) ---
@@ -118,4 +142,15 @@ def load(data: Path | None = None, environ: Mapping[str, str] | None = None) -> 
             for url in env.get("YUANBO_READ_URLS", f"http://127.0.0.1:{DEFAULT_PORT + 1}").split()
         ),
         s3=s3,
+        messaging=MessagingSettings(
+            smtp=env.get("YUANBO_SMTP") or None,
+            smtp_from=env.get("YUANBO_SMTP_FROM", "yuanbo@localhost"),
+            smtp_user=env.get("YUANBO_SMTP_USER") or None,
+            smtp_password=env.get("YUANBO_SMTP_PASSWORD") or None,
+            smtp_tls=env.get("YUANBO_SMTP_TLS", "starttls"),
+            sms_url=env.get("YUANBO_SMS_URL") or None,
+            sms_token=env.get("YUANBO_SMS_TOKEN") or None,
+            webhook_url=env.get("YUANBO_WEBHOOK_URL") or None,
+            webhook_secret=env.get("YUANBO_WEBHOOK_SECRET") or None,
+        ),
     )

@@ -18,6 +18,7 @@ from server.catalog.programmes import Changes, NewProgramme, Rights
 from server.catalog.search import Filters
 from server.errors import Invalid, YuanboError
 from server.i18n import N_
+from server.identity import second_factor
 from server.identity.rules import Action
 from server.storage import S3Store
 from server.web import Problem, caller, config, database, moment, permit, reading, spec, store, writing
@@ -486,6 +487,10 @@ class ReviewRequest(Struct, kw_only=True):
     stage: Stage
     approve: bool
     comment: Text = ""
+    checks: dict[str, bool] | None = None
+    """The checklist's answers by item; left out: not answered."""
+    code: str | None = None
+    """A one-time code of the phone, or a recovery code: an urgent review needs it."""
 
 
 class WithdrawRequest(Struct, kw_only=True):
@@ -523,7 +528,9 @@ def submit(edition_id: str) -> Any:
 @spec.validate(resp=_MOVED, tags=["review"])
 def review(edition_id: str, json: ReviewRequest) -> Any:
     """Decide at one stage of the three reviews."""
-    who = caller()
+    who, now = caller(), clock.now()
+    if json.code:
+        second_factor.check(database(), who, json.code, now=now)
     with writing() as session:
         decision = service.decide(
             session,
@@ -532,7 +539,9 @@ def review(edition_id: str, json: ReviewRequest) -> Any:
             json.stage,
             approve=json.approve,
             comment=json.comment,
-            now=clock.now(),
+            checks=json.checks,
+            stepped_up=bool(json.code),
+            now=now,
         )
         return views.edition_view(session, who, service.get_edition(session, who, decision.edition_id))
 

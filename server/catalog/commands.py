@@ -36,6 +36,7 @@ def register(nouns: Any) -> None:
     _register_add(verbs)
     submit = _verb(verbs, "submit", "hand in for the first review", _submit)
     submit.add_argument("id", help="of the programme or of its edition")
+    submit.add_argument("--urgent", metavar="REASON", help="call whoever is on duty: 15 minutes a stage")
     review = _verb(verbs, "review", "decide at one of the three reviews", _review)
     review.add_argument("id", help="of the programme or of its edition")
     review.add_argument("--stage", required=True, choices=["first", "second", "final"])
@@ -43,6 +44,7 @@ def register(nouns: Any) -> None:
     decision.add_argument("--approve", action="store_true")
     decision.add_argument("--return", dest="approve", action="store_false", help="needs --comment")
     review.add_argument("--comment", default="")
+    review.add_argument("--code", help="one-time code of the phone; an urgent review needs it")
     withdraw = _verb(verbs, "withdraw", "take an edition out for good", _withdraw)
     withdraw.add_argument("id", help="of the programme or of its edition")
     withdraw.add_argument("--reason", default="")
@@ -151,11 +153,17 @@ class Meter:
 
 # --- the other verbs --------------------------------------------------------------------------------------------------
 def _submit(args: argparse.Namespace) -> int:
-    return _moved(args, "submit", {})
+    if not args.urgent:
+        return _moved(args, "submit", {})
+    edition = client.from_args(args).post(f"/api/v1/editions/{args.id}/submit")
+    args.id = edition["id"]
+    return _moved(args, "urgent", {"reason": args.urgent})
 
 
 def _review(args: argparse.Namespace) -> int:
     decision = {"stage": args.stage, "approve": args.approve, "comment": args.comment}
+    if args.code:
+        decision["code"] = args.code
     return _moved(args, "reviews", decision)
 
 

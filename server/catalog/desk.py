@@ -6,12 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import exists, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from server.catalog import review, rounds, service, watching
 from server.catalog.models import (
     EMPTY_RECIPE_SHA256,
+    Asset,
+    AssetState,
     Countersignature,
     Edition,
     EditionState,
@@ -38,6 +40,7 @@ MOST_COMMENTS = 500
 MAX_COMMENT = 1_000
 MAX_FOUND = 2_000
 QUEUE = 200
+LONGEST_PIECE_MS = 60_000
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,21 @@ def review_copy(session: Session, edition: Edition) -> Rendition | None:
     )
 
 
+def pieces(session: Session, caller: Caller, *, limit: int = 50) -> Sequence[Asset]:
+    """Short source files that may serve as an intro or outro: one's own, and those of released programmes."""
+    is_released = exists().where(Edition.asset_id == Asset.id, Edition.state == EditionState.RELEASED)
+    return session.scalars(
+        select(Asset)
+        .where(
+            Asset.state == AssetState.READY,
+            Asset.duration_ms <= LONGEST_PIECE_MS,
+            or_(Asset.uploaded_by == caller.id, is_released),
+        )
+        .order_by(Asset.id.desc())
+        .limit(limit)
+    ).all()
+
+
 def is_involved(caller: Caller, edition: Edition) -> bool:
     """Whether the caller reviews in this region or contributes to the programme."""
     region = edition.programme.region
@@ -129,7 +147,7 @@ def comment(
 ) -> ReviewComment:
     """Leave a remark, at a time code of the source or on the whole. Raises Forbidden, Invalid, Conflict (too many)."""
     edition = get_for_desk(session, caller, edition_id)
-    text = service.clean_words(text, MAX_COMMENT)
+    text = service.clean_text(text, MAX_COMMENT)
     if not text:
         raise Invalid(N_("请写下意见"))
     length = edition.asset.duration_ms
@@ -241,7 +259,7 @@ def proofread(
         number=len(done) + 1,
         person_id=caller.id,
         at=now,
-        found=service.clean_words(found, MAX_FOUND),
+        found=service.clean_text(found, MAX_FOUND),
     )
     session.add(row)
     session.flush()
@@ -280,7 +298,7 @@ def countersign(
         round=round_.number,
         person_id=caller.id,
         at=now,
-        comment=service.clean_words(comment, MAX_COMMENT),
+        comment=service.clean_text(comment, MAX_COMMENT),
     )
     session.add(row)
     session.flush()

@@ -128,6 +128,15 @@ def unanswered(questions: StageChecklist, checks: Mapping[str, bool]) -> list[It
     return [item for item in questions.items if item.required and not checks.get(item.id)]
 
 
+def item(parts: Sequence[str], *, required: bool) -> Item:
+    """A question from its id, text and English. Raises Invalid."""
+    name, text, english = ([*parts, "", ""])[:3]
+    try:
+        return msgspec.convert({"id": name, "text": text, "text_en": english, "required": required}, Item)
+    except msgspec.ValidationError as error:
+        raise Invalid(N_("检查表的编号用小写字母和数字，问题不能为空")) from error
+
+
 # --- policy -----------------------------------------------------------------------------------------------------------
 def policy(session: Session) -> ReviewPolicy:
     """The rules in force."""

@@ -162,7 +162,7 @@ def approve(
     if not may_sign(caller.id, authors=rounds.authors(session, edition), given=given):
         raise Forbidden(N_("提交人不能重审自己的节目，同一人也不能重审两次"))
     completes = missing_stages(needed, [*given, Signature(stage, caller.id)]) == []
-    comment = service.clean_words(comment, service.MAX_COMMENT)
+    comment = service.clean_text(comment, service.MAX_COMMENT)
     if completes:
         termlists.approved(session, edition)
     link = audit.append(

@@ -10,15 +10,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+import msgspec
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
-from server.catalog import deadlines, duty, policies, protection, review, watching
+from server.catalog import deadlines, describing, duty, policies, protection, review, watching
 from server.catalog.models import (
     Airing,
     Countersignature,
     Edition,
     Proofreading,
+    Rendition,
     Review,
     ReviewDetail,
     ReviewRound,
@@ -68,25 +70,11 @@ def link_to(edition_id: str) -> str:
     return f"/review/{edition_id}"
 
 
-def content_of(edition: Edition) -> dict[str, Any]:
+def content_of(session: Session, edition: Edition) -> dict[str, Any]:
     """Everything reviewers decide on, as plain JSON: words, source, recipe, files sent in beside it."""
-    programme, asset = edition.programme, edition.asset
-    words: dict[str, Any] = dict(getattr(edition, "description", None) or {})
-    if not words:
-        words = {
-            "title": programme.title,
-            "summary": programme.summary,
-            "section": programme.section,
-            "department": programme.department,
-            "place": programme.region,
-            "rights": {
-                "source": programme.rights_source,
-                "licence": programme.rights_licence,
-                "valid_from": programme.rights_from.isoformat() if programme.rights_from else None,
-                "valid_until": programme.rights_until.isoformat() if programme.rights_until else None,
-            },
-        }
-    files = words.pop("files", [])
+    words = msgspec.to_builtins(describing.describe(session, edition))
+    files = words.pop("files", None) or msgspec.to_builtins(describing.bound_files(edition))
+    asset = edition.asset
     return {
         "words": words,
         "source": {"filename": asset.filename, "sha256": asset.sha256, "size": asset.size},
@@ -112,7 +100,7 @@ def submitted(
         number=(last or 0) + 1,
         submitted_by=caller.id,
         at=now,
-        content=content_of(edition),
+        content=content_of(session, edition),
         is_urgent=bool(urgent_reason),
         urgent_reason=urgent_reason,
         urgent_by=caller.id if urgent_reason else None,
@@ -141,7 +129,7 @@ def make_urgent(session: Session, caller: Caller, edition: Edition, reason: str,
 
 def _open(session: Session, edition: Edition, round_: ReviewRound, stage: Stage, now: datetime) -> None:
     rules = policies.policy(session)
-    barred = authors(session, edition) | _reviewers(session, edition)
+    barred = authors(session, edition) | reviewers(session, edition)
     called = (
         duty.on_duty(session, stage, barred=barred, now=now) if round_.is_urgent else duty.OnDuty(None, None)
     )
@@ -189,7 +177,7 @@ def authors(session: Session, edition: Edition) -> set[str]:
     return {edition.contributor_id, *submitters}
 
 
-def _reviewers(session: Session, edition: Edition) -> set[str]:
+def reviewers(session: Session, edition: Edition) -> set[str]:
     """Everybody who held a stage of this edition."""
     return set(session.scalars(select(Review.reviewer_id).where(Review.edition_id == edition.id)))
 
@@ -220,6 +208,8 @@ def require_ready(
     _require_checks(session, stage, checks, required=rules.checklist_required)
     if stage != Stage.FINAL:
         return
+    if edition.recipe and not _is_cut(session, edition):
+        raise Conflict(review.Bar.NOT_READY.value, code="not_ready")
     number = round_.number if round_ else 0
     if rules.proofreading_required and len(proofreadings(session, edition.id, number)) < PROOFREADINGS:
         raise Conflict(N_("三校尚未完成，不能终审通过"), code="proofreading_missing")
@@ -231,6 +221,12 @@ def require_ready(
             )
         if given.person_id == caller.id:
             raise Forbidden(N_("会签和终审须是两个人"), code="same_person")
+
+
+def _is_cut(session: Session, edition: Edition) -> bool:
+    """Whether the ladder of this very cut is there."""
+    of_cut = (Rendition.asset_id == edition.asset_id, Rendition.recipe_sha256 == edition.recipe_sha256)
+    return bool(session.scalar(select(exists().where(*of_cut))))
 
 
 def _require_checks(

@@ -605,11 +605,6 @@ def clean_text(text: str, most: int) -> str:
     return plain
 
 
-def clean_words(text: str, most: int) -> str:
-    """Several lines of plain text. Raises Invalid when too long."""
-    return clean_text(text, most)
-
-
 def known_id(text: str) -> str:
     """A row's id in its usual form; raises NotFound for what cannot be one."""
     try:

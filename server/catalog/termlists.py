@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -151,21 +152,39 @@ def embedded_subtitles(session: Session, edition: Edition) -> list[str]:
     )
 
 
-def scan(session: Session, edition: Edition, read_text: ReadText, *, now: datetime) -> TermScan:
-    """Look an edition through with the current list; nothing is done again while neither it nor the list changed."""
-    content, embedded = rounds.content_of(edition), embedded_subtitles(session, edition)
+@dataclass(frozen=True)
+class Seen:
+    """What one look through an edition found, with which list, in which words (``mark``)."""
+
+    list_version: int
+    mark: str
+    hits: list[Hit]
+
+
+def look(session: Session, edition: Edition, read_text: ReadText) -> Seen | None:
+    """Look an edition through with the current list; None while neither it nor the list changed since the last look.
+
+    It may read files for seconds: in a transaction that only reads.
+    """
+    content, embedded = rounds.content_of(session, edition), embedded_subtitles(session, edition)
     number, listed = current(session)
     mark = hashlib.sha256(json.dumps([content, embedded], sort_keys=True, default=str).encode()).hexdigest()
     row = session.get(TermScan, edition.id)
     if row is not None and (row.list_version, row.content_sha256) == (number, mark):
-        return row
-    hits = terms.find(listed, texts_of(content, embedded, read_text))
+        return None
+    return Seen(number, mark, terms.find(listed, texts_of(content, embedded, read_text)))
+
+
+def keep(session: Session, edition_id: str, seen: Seen, *, now: datetime) -> TermScan:
+    """Keep what a look found."""
+    take_turn(session, f"term scan:{edition_id}")
+    row = session.get(TermScan, edition_id, populate_existing=True)
     if row is None:
-        row = TermScan(edition_id=edition.id, checked_version=None)
+        row = TermScan(edition_id=edition_id, checked_version=None)
         session.add(row)
-    row.list_version, row.content_sha256, row.scanned_at = number, mark, now
-    row.hits = msgspec.to_builtins(hits)
-    row.newest_hit = max((hit.since for hit in hits), default=None)
+    row.list_version, row.content_sha256, row.scanned_at = seen.list_version, seen.mark, now
+    row.hits = msgspec.to_builtins(seen.hits)
+    row.newest_hit = max((hit.since for hit in seen.hits), default=None)
     session.flush()
     return row
 

@@ -32,7 +32,12 @@ MENU = (
     Entry("stations.stations", N_("站点"), "device-tv", Action.STATIONS_VIEW),
     Entry("stats.viewing", N_("收看统计"), "chart-bar", Action.STATS_VIEW),
     Entry("transcode.jobs", N_("转码任务"), "cpu", Action.JOBS_VIEW),
+    Entry("review.queue", N_("审核台"), "eye-check", Action.CATALOG_REVIEW),
+    Entry("review.roster", N_("加急值班"), "urgent", Action.DUTY_VIEW),
+    Entry("withdrawn.listing", N_("撤下的节目"), "circle-minus", Action.CATALOG_VIEW_UNRELEASED),
+    Entry("authorisations.listing", N_("授权书"), "file-certificate", Action.CATALOG_SUBMIT),
     Entry("protection.periods", N_("重要保障期"), "shield-star", Action.PROTECTION_VIEW),
     Entry("catalog_health.shelves", N_("板块与单位"), "layout-grid", Action.CATALOG_SETTINGS),
+    Entry("people.accounts", N_("账号"), "users", Action.ACCOUNTS_MANAGE),
     Entry("console.audit_trail", N_("审计记录"), "shield-check", Action.AUDIT_VIEW),
 )

@@ -31,7 +31,9 @@ class Account(Base):
     locale: Mapped[str] = mapped_column(String(8), default="zh_CN")
     is_active: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime]
-    grants: Mapped[list[RoleGrant]] = relationship(back_populates="account", lazy="selectin")
+    grants: Mapped[list[RoleGrant]] = relationship(
+        back_populates="account", lazy="selectin", cascade="all, delete-orphan"
+    )
 
 
 class RoleGrant(Base):

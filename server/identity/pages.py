@@ -29,7 +29,7 @@ blueprint = page_blueprint("identity", __name__)
 _A_YEAR_S = 365 * 24 * 3600
 
 
-class _SignedIn(UserMixin):
+class SignedIn(UserMixin):
     """Whom the session cookie names; what he may is looked up anew for each request."""
 
     def __init__(self, key: str) -> None:
@@ -42,7 +42,7 @@ def _wire(state: BlueprintSetupState) -> None:
     app: Flask = state.app
     manager = LoginManager(app)
     manager.session_protection = None  # village lines change their address all day
-    manager.user_loader(_SignedIn)
+    manager.user_loader(SignedIn)
     app.extensions["yuanbo.authenticator"].signed_in_key = _signed_in_key
 
 
@@ -72,7 +72,7 @@ def do_sign_in() -> str | BaseResponse | tuple[str, int]:
         return page, refusal.status
     session.clear()  # nothing from before signing in lives on
     session.permanent = True
-    login_user(_SignedIn(service.session_key(attempt.account)))
+    login_user(SignedIn(service.session_key(attempt.account)))
     return redirect(_next())
 
 

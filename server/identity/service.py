@@ -137,6 +137,14 @@ def names_of(session: Session, ids: set[str]) -> dict[str, str]:
     return {row.id: row.name for row in rows}
 
 
+def usernames_of(session: Session, ids: set[str]) -> dict[str, str]:
+    """User names of people by account id."""
+    if not ids:
+        return {}
+    rows = session.execute(select(Account.id, Account.username).where(Account.id.in_(ids)))
+    return {row.id: row.username for row in rows}
+
+
 def set_password(
     session: Session, account: Account, password: str, *, actor: Caller | None, now: datetime
 ) -> None:

@@ -119,6 +119,13 @@ def test_other_schemes_are_refused():
             Http().get(url, max_bytes=10)
 
 
+def test_an_answer_after_which_the_line_is_closed_is_read_to_its_end():
+    body = b"x" * 300_000
+    head = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 300000\r\n\r\n"
+    with raw_server(said(head + body)) as url:
+        assert Http().get(url, max_bytes=400_000).body == body
+
+
 def test_an_idle_connection_that_was_closed_meanwhile_is_opened_again():
     answer = said(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
     with raw_server(answer) as url:
