@@ -21,7 +21,7 @@ from server.identity.models import Account, SecondFactor
 from server.identity.pages import SignedIn
 from server.identity.rules import ROLE_NAMES, Action
 from server.regions import service as regions
-from server.web import LOCALES, caller, config, database, page_blueprint, permit, reading, say, writing
+from server.web import OTHER_LANGUAGE, caller, config, database, page_blueprint, permit, reading, say, writing
 
 blueprint = page_blueprint("account", __name__)
 CHANNEL_NAMES: dict[str, str] = {Channel.EMAIL: N_("电子邮件"), Channel.SMS: N_("短信")}
@@ -57,7 +57,7 @@ def _page(**more: Any) -> str:
             chosen={row.channel: row for row in contacts.of(session, who.id)},
             modes=MODE_NAMES,
             tokens=service.tokens_of(session, who),
-            locales=LOCALES,
+            locales=sorted(OTHER_LANGUAGE.values(), reverse=True),
             **{"codes": None, "token": None, **more},
         )
 
