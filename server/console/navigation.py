@@ -26,6 +26,7 @@ MENU = (
     Entry("catalog_health.overview", N_("节目库健康"), "heart-rate-monitor", Action.CATALOG_VIEW_UNRELEASED),
     Entry("feeds.sources", N_("共享互通"), "rss", Action.CATALOG_FEEDS),
     Entry("board.page", N_("节目编排"), "calendar-week", Action.SCHEDULE_VIEW),
+    Entry("schedule_report.check", N_("编排检查"), "circle-check", Action.SCHEDULE_EDIT),
     Entry("weeks.weeks", N_("编排批准"), "calendar-check", Action.PUBLISH_VIEW),
     Entry("emergencies.emergencies", N_("应急插播"), "alert-triangle", Action.EMERGENCY_APPROVE),
     Entry("publish.publications", N_("发布"), "broadcast", Action.PUBLISH_VIEW),

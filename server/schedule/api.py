@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from flask import Blueprint
+from flask import Blueprint, request
 from msgspec import UNSET
 from spectree import Response
 
 from server import clock
 from server.identity.rules import Action
 from server.schedule import service
+from server.schedule.logos import MOST_BYTES, keep_logo
 from server.schedule.times import read_day, read_time
 from server.schedule.views import (
     ChangeList,
@@ -43,7 +44,7 @@ from server.schedule.views import (
     slot_view,
     window_view,
 )
-from server.web import Problem, caller, permit, reading, spec, writing
+from server.web import Problem, caller, permit, reading, spec, store, writing
 
 blueprint = Blueprint("schedule_api", __name__)
 
@@ -286,6 +287,17 @@ def change_channel(channel: str, json: ChannelChange) -> Any:
             no_repeat_min=json.no_repeat_min,
         )
         return channel_view(changed)
+
+
+@blueprint.put("/api/v1/channels/<channel>/logo")
+@permit(Action.SCHEDULE_EDIT)
+@spec.validate(resp=Response(HTTP_200=ChannelView, HTTP_413=Problem, HTTP_422=Problem), tags=["schedule"])
+def set_logo(channel: str) -> Any:
+    """Give a channel its logo: the body is a PNG, JPEG or WebP picture of at most 1 MB."""
+    caller().require(Action.SCHEDULE_EDIT, "13")
+    logo = keep_logo(store(), request.stream.read(MOST_BYTES + 1))
+    with writing() as session:
+        return channel_view(service.set_channel(session, caller(), channel, version=None, logo=logo))
 
 
 # --- history ----------------------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from server.i18n import N_
 from server.identity.rules import Action, Caller
 from server.regions import service as regions
 from server.regions.models import Region
-from server.schedule.conflicts import Facts, Finding, Limits, Severity, find_conflicts, finding
+from server.schedule.conflicts import Facts, Finding, Limits, Severity, by_urgency, find_conflicts, finding
 from server.schedule.feasibility import Feasibility, Line, Need, Station, feasibility
 from server.schedule.loading import load_rules
 from server.schedule.models import Slot
@@ -102,7 +102,7 @@ def check(
     items = dict(_items_to_come(resolver, region, now))
     needs = _needs(session, resolver, items, region, published or Published())
     prospects = feasibility(_stations(session, region), needs, now=now) if with_stations else Feasibility()
-    findings += _cannot(items, prospects)
+    findings = by_urgency([*findings, *_cannot(items, prospects)])
     places = regions.names(session, {found.region for found in findings})
     named = [_with_place(found, places) for found in findings]
     return Report(region, begin, end, named, prospects, items, places)

@@ -98,7 +98,12 @@ def find_conflicts(
     resolver: Resolver, facts: Facts, limits: Limits, *, now: datetime, scope: str = "13"
 ) -> list[Finding]:
     """Everything wrong in the resolver's span with what is seen in ``scope``, the worst first."""
-    return sorted(set(_Search(resolver, facts, limits, now, scope).all()), key=_urgency)
+    return by_urgency(set(_Search(resolver, facts, limits, now, scope).all()))
+
+
+def by_urgency(findings: Iterable[Finding]) -> list[Finding]:
+    """The worst first, then by time."""
+    return sorted(findings, key=_urgency)
 
 
 def finding(
