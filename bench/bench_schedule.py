@@ -33,6 +33,7 @@ from server.config import Config
 from server.db import Base, Database
 from server.identity.models import AuditEntry
 from server.publish import service as publishing
+from server.publish.models import Release, ServedDocument
 from server.publish.rules import CITIES
 from server.regions.models import Region
 from server.schedule import models
@@ -133,6 +134,7 @@ def _edit(province: _Province, minute: int, *, forget: bool = False) -> float:
 
 def _forget(session: Any) -> None:
     session.execute(update(models.DocumentSerial).values(fingerprint=""))
+    session.execute(update(ServedDocument).values(fingerprint=""))
 
 
 def _explained(province: _Province, number: int) -> float:
@@ -149,8 +151,6 @@ def _publish(province: _Province) -> publishing.PublicationResult:
 
 
 def _refs(session: Any) -> dict[str, schedule.ReleaseRef]:
-    from server.publish.models import Release
-
     rows = session.execute(select(Release.edition_id, Release.sha256, Release.duration_ms))
     return {row[0]: schedule.ReleaseRef(row[1], row[2]) for row in rows}
 
