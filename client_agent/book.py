@@ -21,6 +21,7 @@ _SCHEMA = """
 CREATE TABLE positions (
   release TEXT PRIMARY KEY, position_ms INTEGER NOT NULL, at_ms INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE aired (release TEXT PRIMARY KEY, starts_ms INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE wishes (what TEXT PRIMARY KEY, at_ms INTEGER NOT NULL) WITHOUT ROWID;
 """
 MOST_POSITIONS = 200
@@ -88,6 +89,19 @@ class Book:
     def close(self) -> None:
         with self._lock:
             self._db.close()
+
+    # --- notes --------------------------------------------------------------------------------------------------------
+    def note(self, name: str) -> str:
+        """What was kept under a name; empty if nothing."""
+        found = self.rows("SELECT value FROM notes WHERE name = ?", (name,))
+        return str(found[0][0]) if found else ""
+
+    def keep_note(self, name: str, value: str) -> None:
+        """Keep something under a name; an empty value forgets it."""
+        if value:
+            self.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (name, value))
+        else:
+            self.execute("DELETE FROM notes WHERE name = ?", (name,))
 
     # --- continue watching --------------------------------------------------------------------------------------------
     def keep_position(self, release: str, position_ms: int, duration_ms: int, *, now_ms: int) -> None:

@@ -29,6 +29,7 @@ from msgspec import Meta
 
 from client_agent.book import Book
 from client_agent.errors import AgentError
+from client_agent.evening import Evening, HeadCount, NoSession, StudyDeed
 from client_agent.guide import Guide
 from client_agent.outbox import Outbox, OutboxFull
 from client_agent.player import Player, Superseded, UnknownPlay
@@ -69,6 +70,7 @@ _PAGE = {
     "/screen.js": ("screen.js", "text/javascript; charset=utf-8"),
     "/views.js": ("views.js", "text/javascript; charset=utf-8"),
     "/choosing.js": ("choosing.js", "text/javascript; charset=utf-8"),
+    "/evening.js": ("evening.js", "text/javascript; charset=utf-8"),
     "/overlays.js": ("overlays.js", "text/javascript; charset=utf-8"),
 }
 _FONTS = {".css": "text/css; charset=utf-8", ".woff2": "font/woff2", ".woff": "font/woff"}
@@ -117,6 +119,7 @@ class TvParts:
     player: Player
     outbox: Outbox
     book: Book
+    evening: Evening
     now_ms: Callable[[], int]
     fonts: Path | None = None
 
@@ -398,8 +401,8 @@ class _Handler(BaseHTTPRequestHandler):
 # --- what the routes call ---------------------------------------------------------------------------------------------
 def begin_play(parts: TvParts, request: PlayRequest) -> dict[str, Any]:
     """A play begins: its id, where its medium is, and what it is. Raises Refused."""
-    if request.mode not in (Mode.LINEAR, Mode.LIBRARY):
-        raise Refused(HTTPStatus.BAD_REQUEST, "mode")
+    if request.mode is Mode.STUDY and not parts.evening.plays(request.release):
+        raise Refused(HTTPStatus.CONFLICT, "no-session")
     try:
         start = parts.data.start(request.mode, request.release)
     except CannotPlay as error:
@@ -412,6 +415,7 @@ def begin_play(parts: TvParts, request: PlayRequest) -> dict[str, Any]:
 def note_position(parts: TvParts, report: PositionReport) -> dict[str, Any]:
     """The page says where it is; how much was counted so far. Raises Refused."""
     session = parts.player.session
+    before = session.played_ms if session is not None else 0
     try:
         counted = parts.player.report(report.play, report.state, report.position_ms, jump=report.jump)
     except UnknownPlay as error:
@@ -420,6 +424,8 @@ def note_position(parts: TvParts, report: PositionReport) -> dict[str, Any]:
         raise Refused(HTTPStatus.CONFLICT, "superseded") from error
     if session is not None and session.id == report.play:
         _keep_place(parts, session.subject, report)
+        if session.subject.mode is Mode.STUDY:
+            parts.evening.heard(session.subject.release, report.position_ms, counted - before)
     return {"counted_ms": counted}
 
 
@@ -436,6 +442,24 @@ def _keep_place(parts: TvParts, subject: Subject, report: PositionReport) -> Non
         parts.book.keep_position(
             subject.release, report.position_ms, subject.duration_ms, now_ms=parts.now_ms()
         )
+
+
+def study(parts: TvParts, asked: StudyDeed) -> dict[str, Any]:
+    """A step of the evening's study. Raises Refused."""
+    try:
+        parts.evening.act(asked)
+    except NoSession as error:
+        raise Refused(HTTPStatus.CONFLICT, "no-session") from error
+    return {"study": parts.data.study()}
+
+
+def count_heads(parts: TvParts, heads: HeadCount) -> dict[str, Any]:
+    """A roll was called. Raises Refused."""
+    try:
+        parts.evening.count_heads(heads)
+    except NoSession as error:
+        raise Refused(HTTPStatus.CONFLICT, "no-session") from error
+    return {"study": parts.data.study()}
 
 
 def like(parts: TvParts, said: Liking) -> dict[str, Any]:
@@ -476,6 +500,8 @@ def _named(manifest: ReleaseManifest) -> dict[str, Any]:
 _DEEDS: dict[str, tuple[type[Any], Callable[[TvParts, Any], object], HTTPStatus]] = {
     "/api/plays": (PlayRequest, begin_play, HTTPStatus.CREATED),
     "/api/positions": (PositionReport, note_position, HTTPStatus.OK),
+    "/api/study": (StudyDeed, study, HTTPStatus.OK),
+    "/api/heads": (HeadCount, count_heads, HTTPStatus.CREATED),
     "/api/likings": (Liking, like, HTTPStatus.CREATED),
     "/api/wishes": (Wishing, wish, HTTPStatus.CREATED),
 }

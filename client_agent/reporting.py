@@ -10,6 +10,7 @@ from pathlib import Path
 
 from client_agent.agent import Agent
 from client_agent.book import Book
+from client_agent.evening import Evening
 from client_agent.httpd import TvParts, TvServer
 from client_agent.outbox import Outbox, Stamp
 from client_agent.player import Player
@@ -58,7 +59,8 @@ def open_tv(agent: Agent, outbox: Outbox, port: int, host: str = "127.0.0.1") ->
     """The player's account and the TV page's server, not yet started. Raises OSError when the port is taken."""
     player = Player(outbox, stamp_of(agent))
     book = Book(agent.paths.book)
-    data = TvData(agent.guide, agent.store, agent.clock, book, lambda: agent.identity.station_name)
+    evening = Evening(book, agent.guide, outbox, agent.clock.for_programmes)
+    data = TvData(agent.guide, agent.store, agent.clock, book, evening, lambda: agent.identity.station_name)
     parts = TvParts(
         data=data,
         guide=agent.guide,
@@ -66,6 +68,7 @@ def open_tv(agent: Agent, outbox: Outbox, port: int, host: str = "127.0.0.1") ->
         player=player,
         outbox=outbox,
         book=book,
+        evening=evening,
         now_ms=lambda: agent.clock.for_programmes()[0],
         fonts=find_fonts(),
     )

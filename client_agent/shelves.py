@@ -82,7 +82,7 @@ class Shelves:
         has = any(f.kind is FileKind.POSTER and complete(f.sha256) for f in manifest.files)
         return f"/files/{release}/poster" if has else None
 
-    def _card_of(self, release: str, now_ms: int) -> Json | None:
+    def card_of(self, release: str, now_ms: int) -> Json | None:
         """The card of a release that may be played now, or None."""
         manifest = self._guide.manifest(release)
         if manifest is None or self._guide.play_allowed(release, now_ms) is not None:
@@ -113,13 +113,13 @@ class Shelves:
 
     def _begun(self, positions: dict[str, int], now_ms: int) -> Iterator[Json]:
         for release, position_ms in positions.items():
-            card = self._card_of(release, now_ms)
+            card = self.card_of(release, now_ms)
             if card is not None and card["stored"]:
                 yield card | {"resume_ms": position_ms}
 
     def _topics(self, now_ms: int) -> Iterator[Json]:
         for topic in self._guide.topics(now_ms):
-            cards = [card for ref in topic.programmes if (card := self._card_of(ref.release, now_ms))]
+            cards = [card for ref in topic.programmes if (card := self.card_of(ref.release, now_ms))]
             if cards:
                 yield {
                     "id": topic.id,
@@ -136,7 +136,7 @@ class Shelves:
             manifests = ((release, self._guide.manifest(release)) for release in self._guide.named())
             self._numbers = (version, {m.number: release for release, m in manifests if m and m.number})
         release = self._numbers[1].get(number)
-        return self._card_of(release, now_ms) if release else None
+        return self.card_of(release, now_ms) if release else None
 
     # --- the past week ------------------------------------------------------------------------------------------------
     def note_aired(self, now_ms: int) -> None:
@@ -157,7 +157,7 @@ class Shelves:
         """回看: what was on air in the past seven days and is stored, the latest first, each programme once."""
         rows: list[Json] = []
         for release, starts_ms in self._book.aired(now_ms - REPLAY_DAYS * DAY_MS):
-            card = self._card_of(release, now_ms)
+            card = self.card_of(release, now_ms)
             if card is not None and card["stored"] and starts_ms + card["duration_ms"] <= now_ms:
                 rows.append(card | {"starts_ms": starts_ms})
         return {"now_ms": now_ms, "rows": rows}

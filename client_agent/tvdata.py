@@ -11,6 +11,7 @@ from client_agent import VERSION
 from client_agent.book import Book
 from client_agent.clock import Clock
 from client_agent.config import READY_HORIZON_MS
+from client_agent.evening import Evening
 from client_agent.guide import Guide, OnAir, Playable, Refusal
 from client_agent.sessions import Subject
 from client_agent.shelves import Json, Shelves, collapsed
@@ -44,12 +45,19 @@ class TvData:
     """Answers for the page. Safe from any thread."""
 
     def __init__(
-        self, guide: Guide, store: Store, clock: Clock, book: Book, station: Callable[[], str]
+        self,
+        guide: Guide,
+        store: Store,
+        clock: Clock,
+        book: Book,
+        evening: Evening,
+        station: Callable[[], str],
     ) -> None:
         self._guide = guide
         self._clock = clock
         self._page_seen_ns = time.monotonic_ns()
         self._book = book
+        self._evening = evening
         self._shelves = Shelves(guide, store, book)
         self._station = station
         self._rows: dict[date, tuple[str, list[Json]]] = {}
@@ -86,6 +94,7 @@ class TvData:
             else None,
             "tonight": self._readiness(now_ms) if known else None,
             "next_card_ms": self._guide.next_card_ms(),
+            "study": self.study(),
         }
 
     def _on_screen(self, on_air: OnAir, now_ms: int) -> Json | None:
@@ -186,6 +195,12 @@ class TvData:
         """What was on air in the past seven days and is stored; nothing while the clock is a guess."""
         now_ms, clock = self._clock.for_programmes()
         return {"now_ms": None, "rows": []} if clock is ClockState.UNCERTAIN else self._shelves.replay(now_ms)
+
+    def study(self) -> Json | None:
+        """The evening's session, or the study day to offer; None while the clock is a guess and no session runs."""
+        now_ms, clock = self._clock.for_programmes()
+        told = self._evening.told(now_ms, lambda release: self._shelves.card_of(release, now_ms))
+        return told if told["session"] or clock is not ClockState.UNCERTAIN else None
 
     def numbered(self, number: int) -> Json | None:
         """The programme with this number, or None."""

@@ -3,13 +3,14 @@
    where     watch ──OK, ▲, 返回; ◀ 回看──► menu (首页 节目单 回看 点播 搜索 设置) ──OK on a card──► chosen ──返回──► menu
                ▲                             │                                              │ end
                └──返回, 全屏收看───────────────┘                          menu ◄──any key── faces
+               study: 集中学习 from its first second until it is closed, whatever else is on; a restart comes back to it.
              The channel's line goes on behind the menu, with sound and picture. Digits play a number from anywhere.
 */
 (function () {
   'use strict';
-  var Views = TV.Views, Overlays = TV.Overlays, Screen = TV.Screen, byId = Views.byId, setText = Views.setText, show = Views.show;
+  var Views = TV.Views, Overlays = TV.Overlays, Evening = TV.Evening, Screen = TV.Screen, byId = Views.byId, setText = Views.setText, show = Views.show;
   var POLL_MS = 5000, BAR_MS = 6000, TOAST_MS = 4000, RETRY_MS = [1000, 2000, 4000, 8000, 15000];
-  var where = 'watch';              /* watch, menu, chosen, faces */
+  var where = 'watch';              /* watch, menu, chosen, faces, study */
   var data = { state: null, library: null, listing: null, replay: null, day: 0, captions: true, big: false };
   var base = null;                  /* {now_ms, perf}: the agent's time when it was asked */
   var barUntil = 0, toastUntil = 0, retries = 0, retryAt = 0, pollAt = 0, polling = false, drawn = '', rate = 0, urgent = false, shownBefore = false;
@@ -65,14 +66,16 @@
     var item = data.state && data.state.item, emergency = !!item && item.source === 'emergency';
     if (emergency && !urgent) { interrupt(); }
     urgent = emergency;
-    if (where !== 'chosen' && where !== 'faces') { follow(); }
+    if (!urgent && where !== 'study' && Evening.session(data.state)) { enterStudy(); }
+    if (where === 'study') { studyOn(); }
+    if (where === 'watch' || where === 'menu') { follow(); }
     redraw();
     paint();
   }
 
   /* An emergency comes before whatever somebody was doing; afterwards a key opens the menu as always. */
   function interrupt() {
-    if (where === 'chosen' || where === 'faces') { Screen.clear(); }
+    if (where === 'chosen' || where === 'faces' || where === 'study') { Screen.clear(); }
     where = 'watch';
     Overlays.rate(null);
     Overlays.dropNumber();
@@ -115,10 +118,11 @@
     paint();
   };
   Screen.onEnded = function (what) {
-    if (what.mode === 'library') { where = 'faces'; Overlays.askFace(what); paint(); } else { follow(); paint(); }
+    if (what.mode === 'study') { study('over'); } else if (what.mode === 'library') { where = 'faces'; Overlays.askFace(what); paint(); } else { follow(); paint(); }
   };
   Screen.onFailed = function (what) {
     if (what.mode === 'library') { leaveChosen(TV.say('toast_failed')); return; }
+    if (what.mode === 'study') { Screen.clear(); retryAt = TV.perf() + 3000; paint(); return; }
     Screen.clear();
     retryAt = TV.perf() + RETRY_MS[Math.min(retries, RETRY_MS.length - 1)];
     retries++;
@@ -165,6 +169,59 @@
     openMenu(Views.view || 'home', null, true);
   }
 
+  /* --- 集中学习 --- */
+  function study(deed) {
+    TV.post('/api/study', { do: deed }, function (status, answer) {
+      if (status !== 200) { toast(TV.say(deed === 'begin' ? 'toast_no_study' : 'toast_failed')); pollAt = 0; return; }
+      if (data.state) { data.state.study = answer.study; }
+      refresh();
+    });
+  }
+  function enterStudy() {
+    var session = Evening.session(data.state);
+    where = 'study';
+    stopAsked = 0;
+    Screen.clear();
+    if (session.broken) { toast(TV.say('toast_resumed')); }
+  }
+  /* Put on what the session plays; where heads are to be counted they come first. */
+  function studyOn() {
+    var session = Evening.session(data.state), wanted = Screen.wanted();
+    if (!session) { where = 'watch'; Screen.clear(); follow(); wakeBar(); return; }
+    var roll = Evening.wantsHeads(session);
+    if (roll && !Evening.counting()) { Evening.startCounting(session, roll); }
+    if (session.state !== 'playing' || Evening.counting()) { if (wanted) { Screen.clear(); } return; }
+    if (!session.current || (wanted && wanted.mode === 'study' && wanted.release === session.current.release) || TV.perf() < retryAt) { return; }
+    var from = session.from_ms, release = session.current.release;
+    Screen.settle(function () { TV.post('/api/plays', { mode: 'study', release: release }, function (status, answer) {
+      if (where !== 'study' || status !== 201) { retryAt = TV.perf() + 3000; return; }
+      answer.mode = 'study';
+      answer.key = 'study@' + answer.play;
+      answer.from_ms = from;
+      Screen.put(answer);
+      wakeBar();
+    }); });
+    retryAt = TV.perf() + 3000;
+  }
+  var stopAsked = 0;
+  function atStudy(key, repeat) {
+    var session = Evening.session(data.state);
+    if (repeat || !session) { return; }
+    if (Evening.counting()) {
+      if (key === 'back') { Evening.skipHeads(); refresh(); return; }
+      var heads = Evening.headKey(key);
+      if (heads) { TV.post('/api/heads', heads, function (status, answer) { if (status === 201 && data.state) { data.state.study = answer.study; } refresh(); }); }
+      return;
+    }
+    if (session.state === 'closing') { if (key === 'ok' || key === 'back') { study('finish'); } return; }
+    if (key === 'back') {
+      if (TV.perf() - stopAsked < 4000) { study('stop'); } else { stopAsked = TV.perf(); toast(TV.say('stop_ask')); }
+    } else if (session.state === 'discussing') {
+      if (key === 'ok' || key === 'right') { study('onward'); } else if (key === 'left') { study('back'); }
+    } else if (key === 'ok') { Screen.toggle(); wakeBar(); }
+    else if (key === 'right') { study('over'); } else { wakeBar(); }
+  }
+
   /* --- the menu --- */
   function openMenu(view, wanted, stay) {
     where = 'menu';
@@ -191,6 +248,7 @@
   }
   var acts = {
     watch: closeMenu,
+    study: function () { study('begin'); },
     open: function (view) { openMenu(view); },
     play: playChosen,
     day: function (step) { data.day = step; fetchListing(function () { drawListing('day' + step); }); },
@@ -217,7 +275,7 @@
   function redraw() { if (where === 'menu' && drawn !== signature()) { Views.drawTabs(chooseTab); draw(); } }
   function signature() {
     var s = data.state || {};
-    return JSON.stringify([Views.view, TV.lang, s.documents, s.clock, s.refusal, s.play && s.play.key, s.upcoming, s.item && s.item.id, data.library, Views.view === 'replay' && data.replay, Views.view === 'settings' && [data.captions, data.big]]);
+    return JSON.stringify([Views.view, TV.lang, s.documents, s.clock, s.refusal, s.study && s.study.offer, s.play && s.play.key, s.upcoming, s.item && s.item.id, data.library, Views.view === 'replay' && data.replay, Views.view === 'settings' && [data.captions, data.big]]);
   }
 
   /* --- painting what changes by itself --- */
@@ -238,6 +296,7 @@
     if (idle) { paintSlate(state, now); }
     paintBar(state, what, now);
     Overlays.paint(state, now, where);
+    Evening.paint(state, now, where);
     paintTicker(state, urgent && !idle ? urgent : null);
     var soundless = Screen.muted() && where !== 'menu';
     show('hint', soundless && !idle);
@@ -267,17 +326,17 @@
 
   function wakeBar() { barUntil = TV.perf() + BAR_MS; paint(); }
   function paintBar(state, what, now) {
-    var paused = what && what.mode === 'library' && !Screen.playing();
+    var chosen = !!what && what.mode !== 'linear', paused = chosen && !Screen.playing();
     show('bar', what && where !== 'menu' && where !== 'faces' && (TV.perf() < barUntil || paused));
     if (!what) { return; }
-    var chosen = what.mode === 'library', at = chosen ? Screen.position() : now - what.starts_ms;
+    var at = chosen ? Screen.position() : now - what.starts_ms;
     var between = what.source === 'filler' || what.source === 'fill';
-    setText('bar-kicker', paused ? TV.say('paused') : TV.say(chosen ? 'chosen' : between ? 'between' : what.source === 'emergency' ? 'emergency' : 'on_air'));
+    setText('bar-kicker', paused ? TV.say('paused') : TV.say(what.mode === 'study' ? 'study_now' : chosen ? 'chosen' : between ? 'between' : what.source === 'emergency' ? 'emergency' : 'on_air'));
     byId('bar').classList.toggle('chosen', chosen);
     setText('bar-title', what.title);
     byId('bar-fill').style.width = share(at, what.media_ms);
     setText('bar-left', TV.span(at) + ' / ' + TV.span(what.media_ms));
-    setText('bar-right', chosen ? TV.say('keys_play') : TV.name(what.section_names));
+    setText('bar-right', what.mode === 'study' ? TV.say('keys_study') : chosen ? TV.say('keys_play') : TV.name(what.section_names));
     var next = !chosen && state && state.upcoming && state.upcoming[0];
     setText('bar-next', next ? TV.say('next') + '　' + TV.when(next.starts_ms) + '　' + next.title : '');
   }
@@ -308,12 +367,13 @@
     if (event.ctrlKey || event.altKey || event.metaKey) { return; }
     if (Screen.muted()) { Screen.setMuted(false); }
     var digit = digitOf(event);
+    if (digit !== null && where === 'study') { event.preventDefault(); Evening.digit(digit); paint(); return; }
     if (digit !== null && where !== 'faces') { event.preventDefault(); Overlays.digit(digit); paint(); return; }
     if (!key) { return; }
     event.preventDefault();
     if (key === 'ok' && Overlays.dueNumber(true)) { playNumber(); return; }
     if (key === 'back' && Overlays.typing()) { Overlays.dropNumber(); paint(); return; }
-    ({ watch: atWatch, menu: atMenu, chosen: atChosen, faces: atFaces })[where](key, event.repeat);
+    ({ watch: atWatch, menu: atMenu, chosen: atChosen, faces: atFaces, study: atStudy })[where](key, event.repeat);
     paint();
   }
   function digitOf(event) {
@@ -324,6 +384,7 @@
   }
   function atFaces(key, repeat) { if (!repeat) { leaveFaces(Overlays.faces[key] || null); } }
   function atWatch(key) {
+    if (key === 'ok' && Evening.isNear(data.state, TV.now())) { openMenu('home', 'study-begin'); return; }
     if (key === 'left') { openMenu('replay', 'tab-replay'); return; }
     if (key === 'right' || key === 'down') { if (Screen.shown()) { wakeBar(); } else { openMenu('home'); } return; }
     openMenu('home', 'watch');
@@ -393,7 +454,8 @@
     if (TV.perf() >= pollAt) { poll(); }
     if (Overlays.dueNumber(false)) { playNumber(); }
     if (Overlays.facesOver()) { leaveFaces(null); }
-    if (where !== 'chosen' && where !== 'faces') {
+    if (where === 'study') { studyOn(); }
+    if (where === 'watch' || where === 'menu') {
       if (!current || (current.mode === 'linear' && now !== null && now >= current.ends_ms)) {
         if (state && now !== null && TV.perf() >= retryAt) { follow(); }
         if (current && pollAt > TV.perf() + 400) { pollAt = TV.perf() + 400; }

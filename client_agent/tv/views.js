@@ -171,6 +171,13 @@
     return function (main) {
       var out = [], state = data.state, item = state && state.item, play = state && state.play;
       main.textContent = '';
+      var offer = TV.Evening.offer(state), near = offer && TV.Evening.isNear(state, TV.now());
+      document.documentElement.classList.toggle('evening', !!near);
+      if (near) {
+        var evening = TV.Evening.card(offer, acts.study);
+        main.appendChild(evening.element);
+        return [evening.row];
+      }
       var left = el('div', 'hero-text');
       var kicker = el('div', 'kicker', null, el('span', 'dot'), el('span', '', heading(state)));
       left.appendChild(kicker);

@@ -32,6 +32,13 @@ TV.WORDS = {
     search_hint: '用拼音首字母找节目：冬小麦 → DXM', search_delete: '删除', search_clear: '清空', search_found: '找到 {0} 个', search_none: '没有找到“{0}”',
     search_wish: '想看这个，告诉省台', search_all: '全部节目',
     empty_replay: '过去七天还没有可以回看的节目。', empty_replay_how: '播出过并存在本站的节目会排在这里，断网也能看。',
+    study: '集中学习', study_begin: '开始集中学习', study_now: '正在集中学习', study_over: '本次集中学习结束', study_thanks: '按 OK 收起，记录已存在本站',
+    tonight_ready: '✓ 今晚已就绪', tonight_waiting: '今晚的节目还在下载', tonight_at: '{0}　集中学习', verified: '✓ 已核验', coming: '正在下载', without_net: '断网也能播',
+    moved: '（改期：{0}）', toast_no_study: '今晚的节目还没存好，暂时不能开始', toast_resumed: '接着断电前的集中学习',
+    talk: '讨论', talk_meant: '建议 {0} 分钟', talk_last: '讨论后本次学习结束', talk_keys: 'OK 讨论完了　　◀ 回到节目　　返回 结束学习', close_keys: 'OK 收起',
+    heads_start: '开始点名：来了多少人？', heads_end: '结束点名：现在多少人？', heads_expected: '应到', heads_present: '实到', heads_were: '实到 {0} 人，应到 {1} 人',
+    heads_keys: '数字键或 ▲ ▼ 输入　　◀ 删除　　OK 下一项　　返回 不点名', keys_study: '▶ 讲完了，讨论　　OK 暂停　　返回 结束学习',
+    stop_ask: '再按一次返回，结束集中学习',
     weekdays: ['星期日', '星期一', '星期二', '星期三', '星期四', '星期五', '星期六'], date: '{0}月{1}日 {2}'
   },
   en: {
@@ -64,6 +71,13 @@ TV.WORDS = {
     search_hint: 'Find a programme by its pinyin initials: 冬小麦 → DXM', search_delete: 'Delete', search_clear: 'Clear', search_found: '{0} found', search_none: 'Nothing found for “{0}”',
     search_wish: 'I want this: tell the province', search_all: 'All programmes',
     empty_replay: 'Nothing of the past seven days to catch up with yet.', empty_replay_how: 'What was on air and is stored here stands in this place; it plays without a network.',
+    study: 'Group study', study_begin: 'Begin group study', study_now: 'Group study', study_over: 'Group study is over', study_thanks: 'OK to close; the record is kept here',
+    tonight_ready: '✓ Ready for tonight', tonight_waiting: 'Tonight’s programmes are still coming', tonight_at: '{0}  group study', verified: '✓ verified', coming: 'downloading', without_net: 'Plays without a network',
+    moved: ' (moved: {0})', toast_no_study: 'Tonight’s programmes are not here yet', toast_resumed: 'Going on with the study session',
+    talk: 'Discussion', talk_meant: '{0} minutes suggested', talk_last: 'After this the session ends', talk_keys: 'OK done    ◀ back to the programme    Back end the session', close_keys: 'OK close',
+    heads_start: 'Roll call: how many came?', heads_end: 'How many are here now?', heads_expected: 'Expected', heads_present: 'Present', heads_were: '{0} present of {1}',
+    heads_keys: 'Digits or ▲ ▼    ◀ delete    OK next    Back skip', keys_study: '▶ on to the discussion    OK pause    Back end',
+    stop_ask: 'Press Back again to end the session',
     weekdays: ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'], date: '{2} {1}/{0}'
   }
 };

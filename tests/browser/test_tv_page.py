@@ -100,24 +100,38 @@ def station(tmp_path):
 def tv(page, station):
     opened = []
 
-    def start(query=""):
-        station.publish()
+    def power_on():
         agent = station.open()
         outbox = reporting.open_outbox(agent)
         player, server = reporting.open_tv(agent, outbox, 0)
         server.start()
         opened.append((agent, outbox, player, server))
-        made = Tv(page, station, *opened[-1])
+        return opened[-1]
+
+    def power_off():
+        page.goto("about:blank")
+        while opened:
+            agent, outbox, player, server = opened.pop()
+            server.stop()
+            player.stop()
+            outbox.close()
+            agent.close()
+
+    def start(query=""):
+        station.publish()
+        made = Tv(page, station, *power_on())
         made.open(query)
         return made
 
+    def restart(viewer):
+        """The power goes and comes back."""
+        power_off()
+        viewer.agent, viewer.outbox, viewer.player, viewer.server = power_on()
+        viewer.open()
+
+    start.restart = restart
     yield start
-    page.goto("about:blank")
-    for agent, outbox, player, server in opened:
-        server.stop()
-        player.stop()
-        outbox.close()
-        agent.close()
+    power_off()
 
 
 @pytest.fixture
