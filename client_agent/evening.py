@@ -46,7 +46,11 @@ class Deed(StrEnum):
 
 
 class StudyDeed(msgspec.Struct, frozen=True):
+    """``number``: the programme (from 1) the page believes it is at; a step from another one was said twice and does
+    nothing. 0: none."""
+
     do: Deed
+    number: Annotated[int, Meta(ge=0, le=1_000)] = 0
     led_by: Annotated[str, Meta(pattern=r"^[AB]?$")] = ""
 
 
@@ -162,6 +166,8 @@ class Evening:
                 return
             if self._session is None:
                 raise NoSession
+            if asked.number and asked.number != self._session.index + 1:
+                return
             moved = _MOVES[asked.do](self._session, now_ms)
             if moved.state is StudyState.ENDED:
                 self._close(moved)

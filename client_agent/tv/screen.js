@@ -47,6 +47,7 @@
   Screen.wanted = function () { return coming || shown; };
   Screen.video = function () { return videos[front]; };
   Screen.position = function () { return shown ? Math.round(videos[front].currentTime * 1000) : 0; };
+  Screen.over = function () { return !!shown && videos[front].ended; };
   Screen.playing = function () { return !!shown && !videos[front].paused; };
 
   function load(video, show) {

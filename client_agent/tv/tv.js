@@ -171,7 +171,8 @@
 
   /* --- 集中学习 --- */
   function study(deed) {
-    TV.post('/api/study', { do: deed }, function (status, answer) {
+    var session = Evening.session(data.state);
+    TV.post('/api/study', { do: deed, number: session ? session.number : 0 }, function (status, answer) {
       if (status !== 200) { toast(TV.say(deed === 'begin' ? 'toast_no_study' : 'toast_failed')); pollAt = 0; return; }
       if (data.state) { data.state.study = answer.study; }
       refresh();
@@ -191,9 +192,16 @@
     var roll = Evening.wantsHeads(session);
     if (roll && !Evening.counting()) { Evening.startCounting(session, roll); }
     if (session.state !== 'playing' || Evening.counting()) { if (wanted) { Screen.clear(); } return; }
-    if (!session.current || (wanted && wanted.mode === 'study' && wanted.release === session.current.release) || TV.perf() < retryAt) { return; }
+    if (!session.current || starting || TV.perf() < retryAt) { return; }
+    if (wanted && wanted.mode === 'study' && wanted.release === session.current.release) {
+      /* Its end was said and not heard: say it again. The number keeps a second telling from skipping a programme. */
+      if (Screen.over()) { retryAt = TV.perf() + 3000; study('over'); }
+      return;
+    }
     var from = session.from_ms, release = session.current.release;
+    starting = true;
     Screen.settle(function () { TV.post('/api/plays', { mode: 'study', release: release }, function (status, answer) {
+      starting = false;
       if (where !== 'study' || status !== 201) { retryAt = TV.perf() + 3000; return; }
       answer.mode = 'study';
       answer.key = 'study@' + answer.play;
@@ -201,9 +209,8 @@
       Screen.put(answer);
       wakeBar();
     }); });
-    retryAt = TV.perf() + 3000;
   }
-  var stopAsked = 0;
+  var stopAsked = 0, starting = false;
   function atStudy(key, repeat) {
     var session = Evening.session(data.state);
     if (repeat || !session) { return; }
