@@ -19,9 +19,12 @@ from server.i18n import N_
 from server.identity.rules import Action, Caller
 from server.regions import service as regions
 from server.schedule import service
+from server.schedule.airtime import rights_of
 from server.schedule.board_views import (
     BoardChannel,
     BoardItem,
+    BoardLimit,
+    BoardRight,
     BoardView,
     BoardWarning,
     BoardWindow,
@@ -110,7 +113,27 @@ def view(
         windows=_windows(caller, region, span, seen, names),
         warnings=_warnings(seen.problems, region, span, slots, names, say),
         study_days=_study_days(found.values(), span),
+        limits=_limits(session, caller, region, names) if level else [],
     )
+
+
+def _limits(session: Session, caller: Caller, region: str, names: _Names) -> list[BoardLimit]:
+    """The caller's airtime rights by channel; a channel on which nothing limits him is left out."""
+    found = []
+    for channel in service.channels(session):
+        rights = rights_of(session, caller, region, channel.id)
+        spans = [
+            BoardRight(
+                from_minute=right.from_minute,
+                to_minute=right.to_minute,
+                weekdays=list(right.weekdays),
+                sections=[names.sections.get(slug, slug) for slug in right.sections],
+            )
+            for right in rights
+        ]
+        if spans:
+            found.append(BoardLimit(channel=channel.id, spans=spans))
+    return found
 
 
 def section_names(session: Session, english: bool) -> dict[str, str]:

@@ -64,6 +64,23 @@ class BoardWindow(Struct, kw_only=True):
     closes_at: Timestamp | None = None
 
 
+class BoardRight(Struct, kw_only=True):
+    """A span of the day in which who asks may place: minutes from midnight, ending before it begins when it crosses
+    midnight; ``weekdays`` 0 (Monday) to 6, none meaning all; ``sections``: names, none meaning any."""
+
+    from_minute: int
+    to_minute: int
+    weekdays: list[int]
+    sections: list[str]
+
+
+class BoardLimit(Struct, kw_only=True):
+    """On this channel who asks may place inside these spans only."""
+
+    channel: str
+    spans: list[BoardRight]
+
+
 class BoardWarning(Struct, kw_only=True):
     """What will not happen as somebody meant it; ``text`` in the reader's language."""
 
@@ -94,6 +111,7 @@ class BoardView(Struct, kw_only=True):
     windows: list[BoardWindow]
     warnings: list[BoardWarning]
     study_days: list[str]
+    limits: list[BoardLimit] = []
     undoable: str = ""
     """What undo would take back, in words; empty: nothing."""
 

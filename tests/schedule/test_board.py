@@ -14,7 +14,7 @@ from server.catalog.models import Edition
 from server.errors import Conflict, Forbidden, Invalid, NotFound, YuanboError
 from server.schedule import board, board_edits, service
 from server.schedule.board_views import BoardView
-from server.schedule.models import Slot
+from server.schedule.models import AirtimeRight, Slot
 from tests.schedule.conftest import COUNTY, DEPUTY, EVENING, NOW, PROVINCE, add_programme
 
 SATURDAY = date(2026, 12, 5)
@@ -100,6 +100,19 @@ def test_a_change_by_anybody_changes_the_number(province: Session) -> None:
     before = shown(province).number
     put(province, add_programme(province, "新"), caller=DEPUTY)
     assert shown(province).number > before
+
+
+def test_the_board_shows_where_ones_airtime_rights_reach(province: Session) -> None:
+    assert shown(province, COUNTY, "130123").limits == []
+    province.add(
+        AirtimeRight(region="1301", channel="main", role="county_editor", weekdays=[5], from_minute=1200, to_minute=1260, sections=["nongye"])
+    )  # fmt: skip
+    province.flush()
+    (limit,) = shown(province, COUNTY, "130123").limits
+    assert [(s.weekdays, s.from_minute, s.to_minute, s.sections) for s in limit.spans] == [
+        ([5], 1200, 1260, ["nongye"])
+    ]
+    assert shown(province).limits == []
 
 
 def test_a_span_longer_than_a_week_is_refused(province: Session) -> None:

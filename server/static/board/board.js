@@ -109,6 +109,7 @@ class Board {
     );
     document.getElementById("board-warning-box").hidden = view.warnings.length === 0;
     document.getElementById("board-warning-count").textContent = view.warnings.length;
+    document.getElementById("board-closed-key").hidden = view.limits.length === 0;
     const undo = document.getElementById("board-undo");
     if (undo) {
       undo.disabled = !view.undoable;

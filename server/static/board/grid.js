@@ -57,7 +57,7 @@ export class Grid {
     this.view = view;
     this.items = new Map(view.items.map((item) => [item.id, item]));
     const resources = this.#rows(view);
-    const events = [...this.#windows(view), ...this.#past(view), ...this.#items(view)];
+    const events = [...this.#windows(view), ...this.#closed(view), ...this.#past(view), ...this.#items(view)];
     if (this.calendar === null) this.#create(resources, events);
     else {
       this.calendar.setOption("resources", resources);
@@ -170,9 +170,19 @@ export class Grid {
         startEditable: item.editable && part.first,
         durationEditable: item.editable && item.may_cut && part.first,
         classNames: classes(item, warned),
-        extendedProps: { item: item.id, first: part.first, from: part.from },
+        extendedProps: { item: item.id, first: part.first, from: part.from, room: this.#room(view, item, part) },
       })),
     );
+  }
+
+  // How many half hours until the next item of the row begins: a title may run so far, and no further.
+  #room(view, item, part) {
+    const starts = view.items
+      .filter((other) => other.channel === item.channel && other.id !== item.id)
+      .map((other) => wall(other.starts_at))
+      .filter((at) => at.day === part.day && at.second >= part.to)
+      .map((at) => at.second);
+    return (Math.min(DAY_S, ...starts) - part.from) / 1800;
   }
 
   #windows(view) {
@@ -186,6 +196,23 @@ export class Grid {
         classNames: ["yb-open", "is-" + window_.level, window_.mine ? "is-mine" : "is-others"],
         extendedProps: { window: window_ },
       })),
+    );
+  }
+
+  // Where the airtime rights of who looks do not reach.
+  #closed(view) {
+    return view.limits.flatMap((limit) =>
+      view.days.flatMap((day) =>
+        gaps(limit.spans.filter((span) => !span.weekdays.length || span.weekdays.includes(weekday(day)))).map(([from, to]) => ({
+          id: `closed|${rowId(limit.channel, day)}|${from}`,
+          resourceId: rowId(limit.channel, day),
+          start: stamp(from * 60),
+          end: stamp(to * 60),
+          display: "background",
+          classNames: ["yb-closed"],
+          extendedProps: {},
+        })),
+      ),
     );
   }
 
@@ -208,7 +235,7 @@ export class Grid {
   }
 
   #content(event) {
-    const { item, window: opened, first, from } = event.extendedProps;
+    const { item, window: opened, first, from, room } = event.extendedProps;
     const box = document.createElement("span");
     if (opened) {
       box.className = "yb-open-name";
@@ -223,6 +250,7 @@ export class Grid {
     time.textContent = first === false ? "↤" : clock(from ?? wall(shown.starts_at).second);
     const title = document.createElement("span");
     title.textContent = (shown.rrule ? "↻ " : "") + shown.title;
+    if (room) box.style.maxWidth = `calc(var(--ec-slot-width) * ${room.toFixed(3)} - 10px)`;
     box.append(time, title);
     return { domNodes: [box] };
   }
@@ -297,6 +325,21 @@ export class Grid {
     this.tip.style.top = event.clientY + 14 + "px";
     document.body.append(this.tip);
   }
+}
+
+// The minutes of a day that no span covers; a span over midnight ends before it begins.
+function gaps(spans) {
+  const open = spans
+    .flatMap((span) => (span.to_minute > span.from_minute ? [[span.from_minute, span.to_minute]] : [[0, span.to_minute], [span.from_minute, 1440]]))
+    .sort((a, b) => a[0] - b[0]);
+  const found = [];
+  let at = 0;
+  for (const [from, to] of open) {
+    if (from > at) found.push([at, from]);
+    at = Math.max(at, to);
+  }
+  if (at < 1440) found.push([at, 1440]);
+  return found;
 }
 
 function classes(item, warned) {
