@@ -60,6 +60,8 @@ def _setup(region: str, day: date, days: int) -> dict[str, Any]:
             "templates": url_for("schedule_board_api.list_templates"),
             "library": url_for("schedule_board_api.library"),
             "slots": url_for("schedule_api.list_slots"),
+            "check": url_for("schedule_report_api.check"),
+            "explain": url_for("schedule_report.explain"),
         },
         "words": {
             "weekdays": [_("周一"), _("周二"), _("周三"), _("周四"), _("周五"), _("周六"), _("周日")],

@@ -9,6 +9,9 @@ import { addDays, clock, daysBetween, monday, naive, today, wall, weekday } from
 
 const POLL_MS = 4000;
 const SETTLE_MS = 600; // arrow keys are gathered for so long before they go to the server
+const CHECK_AFTER_MS = 1200;
+const MOST_CHECKED = 31; // days from today that the report reaches
+const MOST_WARNINGS = 60;
 const NARROW = window.matchMedia("(max-width: 820px)");
 const BYDAY = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"];
 
@@ -74,6 +77,7 @@ class Board {
       this.view = answer;
       this.shown.show(answer);
       this.#around(answer);
+      this.#check(answer);
       this.#mark(before, answer);
       return true;
     } catch (error) {
@@ -102,13 +106,40 @@ class Board {
     }, 50);
   }
 
-  #around(view) {
+  // The whole conflict report of the days shown, once the board stands still: it looks at more than the board does.
+  #check(view) {
+    const last = addDays(view.day, view.days.length - 1);
+    const days = Math.min(MOST_CHECKED, daysBetween(today().day, last) + 1);
+    clearTimeout(this.checking);
+    if (days < 1) return;
+    this.checking = setTimeout(async () => {
+      const query = new URLSearchParams({ region: this.region, days, stations: 0 });
+      let report;
+      try {
+        report = await call("GET", `${this.setup.urls.check}?${query}`);
+      } catch {
+        return; // what the board found itself stays on view
+      }
+      if (this.view !== view) return;
+      const shown = report.findings.filter((one) => one.severity !== "info" && (!one.at || view.days.includes(wall(one.at).day)));
+      this.#warn(shown);
+      this.shown.warn(new Set(shown.map((one) => one.rule.replace(/^slot:/, ""))));
+    }, CHECK_AFTER_MS);
+  }
+
+  #warn(warnings) {
     const list = document.getElementById("board-warnings");
     list.replaceChildren(
-      ...view.warnings.map((warning) => Object.assign(document.createElement("li"), { textContent: warning.text })),
+      ...warnings.slice(0, MOST_WARNINGS).map((warning) =>
+        Object.assign(document.createElement("li"), { textContent: warning.text, className: warning.severity === "error" ? "is-error" : "" }),
+      ),
     );
-    document.getElementById("board-warning-box").hidden = view.warnings.length === 0;
-    document.getElementById("board-warning-count").textContent = view.warnings.length;
+    document.getElementById("board-warning-box").hidden = warnings.length === 0;
+    document.getElementById("board-warning-count").textContent = warnings.length;
+  }
+
+  #around(view) {
+    this.#warn(view.warnings);
     document.getElementById("board-closed-key").hidden = view.limits.length === 0;
     const undo = document.getElementById("board-undo");
     if (undo) {

@@ -76,6 +76,15 @@ export class Grid {
     this.element.replaceChildren();
   }
 
+  // Mark the items of these slots.
+  warn(slots) {
+    for (const inner of this.element.querySelectorAll("[data-item]")) {
+      const item = this.items.get(inner.dataset.item);
+      const element = inner.closest(".ec-event");
+      if (item && element) element.classList.toggle("is-warned", slots.has(item.slot));
+    }
+  }
+
   // The element of an item's first part, to give it the focus.
   elementOf(id) {
     const inner = [...this.element.querySelectorAll("[data-item]")].find((one) => one.dataset.item === id);

@@ -15,6 +15,8 @@ export class List {
     this.on.drawn();
   }
 
+  warn() {} // the list of warnings below says it
+
   elementOf(id) {
     return [...this.element.querySelectorAll("[data-item]")].find((one) => one.dataset.item === id) || null;
   }
