@@ -13,7 +13,7 @@ from protocol.documents import Frame, FrameChannel, Item, LocalChannel, LocalDoc
 from protocol.times import SHANGHAI, to_text
 from server import clock
 from server.app import create_app
-from server.catalog.models import Asset, AssetState, Edition, EditionState, Programme, Section
+from server.catalog.models import Asset, AssetState, Edition, EditionState, Programme, Rendition, Section
 from server.config import Config
 from server.db import Database, new_id
 from server.identity.models import Account, RoleGrant
@@ -273,6 +273,26 @@ def test_the_tree_can_be_walked_down_to_a_village(client: FlaskClient, editions:
     page = client.get("/listings?at=130123105").text
     assert f'href="/listings/{VILLAGE}"' in page
     assert 'href="/listings?at=130123"' in page
+
+
+def test_the_playlist_names_the_rendition_that_fits_best(
+    client: FlaskClient, config: Config, editions: dict[str, str], database: Database
+) -> None:
+    publish(config, editions)
+    with database.write() as session:
+        edition = session.get(Edition, editions["三会一课怎么开"])
+        assert edition is not None
+        for profile, sha256 in (("720p", "7" * 64), ("576p", "5" * 64), ("review", "0" * 64)):
+            session.add(
+                Rendition(
+                    asset_id=edition.asset_id, profile=profile, profile_version=1, sha256=sha256, length=1,
+                    pieces_root="0" * 64, width=1, height=1, bitrate=1, duration_ms=1_500_000, created_at=NOW,
+                )
+            )  # fmt: skip
+    lines = client.get(f"/listings/{VILLAGE}/listing.m3u8").text.splitlines()
+    assert [line for line in lines if not line.startswith("#")] == [f"{config.read_urls[0]}/m/{'5' * 64}"], (
+        "what has no rendition is left out"
+    )
 
 
 def test_english_readers_get_english(client: FlaskClient, config: Config, editions: dict[str, str]) -> None:

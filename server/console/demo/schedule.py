@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from protocol.times import SHANGHAI
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 PUBLISHED_WITHIN_S = 120
 RETRY_S = 1.0
+TEMPLATE = "标准周"
 
 
 def fill_week(desk: Desk, released: Mapping[str, str]) -> None:
@@ -28,6 +29,17 @@ def fill_week(desk: Desk, released: Mapping[str, str]) -> None:
     placed = _place(desk, desk["province_editor"], places, released)
     if placed:
         desk.say(f"✓ 一周节目已编排，{placed} 个时段 / the week is scheduled")
+    _keep_week(desk["province_editor"])
+
+
+def _keep_week(api: ApiClient) -> None:
+    """The week is kept as a template, so that the next one is a press away."""
+    if any(kept["name"] == TEMPLATE for kept in api.get("/api/v1/schedule/templates", region="13")["items"]):
+        return
+    today = clock.now().astimezone(SHANGHAI).date()
+    monday = today - timedelta(days=today.weekday())
+    body = {"region": "13", "name": TEMPLATE, "day": monday.isoformat(), "days": 7}
+    api.post("/api/v1/schedule/templates", body)
 
 
 def use_window(desk: Desk, released: Mapping[str, str]) -> None:
