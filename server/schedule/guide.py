@@ -219,13 +219,19 @@ def _joined(showings: Sequence[Showing]) -> Iterable[Showing]:
         yield last
 
 
+def _own_title(title: str) -> str:
+    """An evening's title where it says more than that it is one."""
+    shown = plain(title, 60)
+    return "" if shown == "集中学习" else shown
+
+
 def study_of(days: Iterable[StudyDay], first_day: date, count: int) -> tuple[Study, ...]:
     """The study days that begin within the span, in order."""
     found = [
         Study(
             starts_at=from_text(day.starts_at).astimezone(SHANGHAI),
             ends_at=from_text(day.ends_at).astimezone(SHANGHAI),
-            title=plain(day.title, 60),
+            title=_own_title(day.title),
             moved_from=from_text(day.moved_from).astimezone(SHANGHAI).date() if day.moved_from else None,
             reason=plain(day.reason, 100),
         )
