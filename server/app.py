@@ -34,6 +34,8 @@ MORE = (
     "schedule.listing_pages",
     "catalog.collections_api",
     "catalog.editions_api",
+    "catalog.imports_api",
+    "catalog.imports_pages",
     "catalog.feeds_api",
     "catalog.feeds_pages",
     "catalog.sharing_api",

@@ -72,6 +72,12 @@ class ApiClient:
         """PUT of JSON."""
         return self._call("PUT", path, json=json)
 
+    def patch(self, path: str, json: Any) -> Any:
+        return self._call("PATCH", path, json=json)
+
+    def post_raw(self, path: str, data: bytes) -> Any:
+        return self._call("POST", path, body=data, headers={"Content-Type": "application/octet-stream"})
+
     def delete(self, path: str) -> Any:
         return self._call("DELETE", path)
 

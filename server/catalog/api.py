@@ -12,7 +12,7 @@ from spectree import Response
 from protocol.documents import Sha256Hex
 from protocol.times import Timestamp
 from server import clock
-from server.catalog import completing, programmes, search, service, uploads, views
+from server.catalog import completing, courses, programmes, search, service, uploads, views
 from server.catalog.models import Stage, Upload
 from server.catalog.programmes import Changes, NewProgramme, Rights
 from server.catalog.search import Filters
@@ -285,7 +285,8 @@ class MoreRequest(Struct, kw_only=True):
 
 
 class ProgrammeRequest(MoreRequest, kw_only=True):
-    """``section`` and ``department`` by slug or name; ``upload`` (completed) or ``asset`` is the source file."""
+    """``section`` and ``department`` by slug or name; ``upload`` (completed) or ``asset`` is the source file; ``course``
+    by its title, made where there is none."""
 
     title: Text
     section: str
@@ -295,6 +296,8 @@ class ProgrammeRequest(MoreRequest, kw_only=True):
     upload: str | None = None
     asset: str | None = None
     rights: RightsRequest | None = None
+    course: Text | None = None
+    course_order: int | None = None
 
 
 class ProgrammeChanges(MoreRequest, kw_only=True):
@@ -369,6 +372,9 @@ def create_programme(json: ProgrammeRequest) -> Any:
             more=Changes(**_said(json)),
         )
         programme = programmes.create_programme(session, who, new, now=clock.now())
+        if json.course:
+            course = courses.course_titled(session, who, json.course, now=clock.now())
+            courses.put_into_course(session, who, course, programme, json.course_order)
         return views.programme_view(session, who, programme), 201
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from server import client
-from server.catalog import local_commands
+from server.catalog import collection_commands, importing, local_commands, sheets
 from server.catalog.sending import send_file
 from server.client import ApiClient
-from server.errors import YuanboError
+from server.errors import UsageError, YuanboError
 from server.i18n import N_
 
 POLL_S = 0.5
@@ -34,6 +34,8 @@ def register(nouns: Any) -> None:
         required=True, metavar="VERB"
     )
     _register_add(verbs)
+    _register_import(verbs)
+    collection_commands.register(verbs, _verb)
     submit = _verb(verbs, "submit", "hand in for the first review", _submit)
     submit.add_argument("id", help="of the programme or of its edition")
     submit.add_argument("--urgent", metavar="REASON", help="call whoever is on duty: 15 minutes a stage")
@@ -67,6 +69,18 @@ def _register_add(verbs: Any) -> None:
     add.add_argument("--rights-source", default="", help="where it comes from")
     add.add_argument("--rights-licence", default="")
     add.add_argument("--wait", action="store_true", help="until it is encoded or refused")
+
+
+def _register_import(verbs: Any) -> None:
+    text = "批量导入 / import a folder or disc with a list (xlsx, csv); again at any time without doubles"
+    bulk = _verb(verbs, "import", text, _import)
+    bulk.add_argument("folder", type=Path, nargs="?", metavar="DIR")
+    bulk.add_argument("--dry-run", action="store_true", help="only say what each row would become")
+    bulk.add_argument("--sheet", type=Path, help="the list, where the folder holds several or none")
+    bulk.add_argument("--section", help="no list: every film and disc of the folder into this section")
+    bulk.add_argument(
+        "--template", type=Path, metavar="FILE", help="write an empty list (.xlsx or .csv) and end"
+    )
 
 
 def _verb(verbs: Any, name: str, text: str, run: Any) -> argparse.ArgumentParser:
@@ -149,6 +163,31 @@ class Meter:
         full = percent * _BAR // 100
         bar = "█" * full + "░" * (_BAR - full)
         print(f"\r{doing} {bar} {percent:3} %  {self._name}", end="", file=sys.stderr, flush=True)
+
+
+# --- import -----------------------------------------------------------------------------------------------------------
+def _import(args: argparse.Namespace) -> int:
+    if args.template:
+        args.template.write_bytes(
+            sheets.template("csv" if args.template.suffix.lower() == ".csv" else "xlsx")
+        )
+        return 0
+    if args.folder is None:
+        raise UsageError(N_("请给出要导入的文件夹，或用 --template 写出空的清单"))
+    done = importing.import_folder(
+        client.from_args(args),
+        args.folder,
+        sheet=args.sheet,
+        section=args.section,
+        dry_run=args.dry_run,
+        say=(lambda _text: None) if args.json else print,
+    )
+    counts = {state: done.count(state) for state in ("new", "created", "exists", "bad", "failed")}
+    if args.json:
+        _dump({"dry_run": args.dry_run, "items": done.rows, "counts": counts})
+    else:
+        print("  ".join(f"{state} {count}" for state, count in counts.items() if count))
+    return 0 if done.is_clean else 1
 
 
 # --- the other verbs --------------------------------------------------------------------------------------------------

@@ -184,7 +184,11 @@ def upload() -> str:
         shelves = [views.shelf_view(s) for s in service.sections(session)]
         departments = [views.shelf_view(d) for d in service.departments(session)]
     return render_template(
-        "catalog/upload.html", sections=shelves, departments=departments, own=caller().department
+        "catalog/upload.html",
+        sections=shelves,
+        departments=departments,
+        own=caller().department,
+        local_types=LOCAL_TYPE_NAMES,
     )
 
 

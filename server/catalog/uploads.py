@@ -148,7 +148,8 @@ def open_uploads(
     session: Session, caller: Caller, *, filename: str | None = None, size: int | None = None
 ) -> Sequence[Upload]:
     """The caller's unfinished uploads, newest first: what can be resumed."""
-    query = select(Upload).where(Upload.created_by == caller.id, Upload.state == UploadState.OPEN)
+    under_way = (UploadState.OPEN, UploadState.CHECKING)
+    query = select(Upload).where(Upload.created_by == caller.id, Upload.state.in_(under_way))
     if filename is not None:
         query = query.where(Upload.filename == plain_filename(filename))
     if size is not None:

@@ -1,5 +1,4 @@
-// Uploading: Uppy's dashboard over our resumable uploads. A file chosen again goes on where it stopped, also after a
-// reload, a lost line or a restart of the server: the parts that arrived whole are asked for first.
+// The upload page: Uppy's dashboard over our resumable uploads (sending.js).
 (function () {
   "use strict";
   var place = document.getElementById("upload");
@@ -8,122 +7,48 @@
   var done = document.getElementById("done");
   var missing = document.getElementById("missing");
   var running = {};
-  var API = "/api/v1";
-  var TRIES = 6;
-
-  function headers(more) {
-    var all = { "X-CSRFToken": window.yuanbo.csrf(), "Accept-Language": document.documentElement.lang };
-    Object.keys(more || {}).forEach(function (name) { all[name] = more[name]; });
-    return all;
-  }
-
-  function problem(response) {
-    return response.json().then(
-      function (body) { return new Error(body.detail || body.title || String(response.status)); },
-      function () { return new Error("HTTP " + response.status); }
-    ).then(function (error) {
-      error.status = response.status;
-      throw error;
-    });
-  }
-
-  function call(method, path, body, signal) {
-    return fetch(API + path, {
-      method: method,
-      headers: headers(body === undefined ? {} : { "Content-Type": "application/json" }),
-      body: body === undefined ? undefined : JSON.stringify(body),
-      signal: signal
-    }).then(function (response) {
-      if (!response.ok) return problem(response);
-      return response.status === 204 ? null : response.json();
-    });
-  }
-
-  function pause(milliseconds, signal) {
-    return new Promise(function (resolve, reject) {
-      var timer = setTimeout(resolve, milliseconds);
-      signal.addEventListener("abort", function () { clearTimeout(timer); reject(new DOMException("", "AbortError")); });
-    });
-  }
-
-  // A lost line or a restarting server is waited for; what the server refuses is said at once.
-  async function patiently(what, signal) {
-    for (var attempt = 1; ; attempt += 1) {
-      try {
-        return await what();
-      } catch (error) {
-        var final = error.name === "AbortError" || (error.status >= 400 && error.status < 500 && error.status !== 429);
-        if (final || attempt === TRIES) throw error;
-        uppy.info(words.lost, "warning", 3000);
-        await pause(Math.random() * Math.min(30000, 500 * Math.pow(2, attempt)), signal);
-      }
-    }
-  }
-
-  function sendPart(upload, number, blob, signal, onBytes) {
-    return new Promise(function (resolve, reject) {
-      var request = new XMLHttpRequest();
-      request.open("PUT", API + "/uploads/" + upload.id + "/parts/" + number);
-      var all = headers({ "Content-Type": "application/octet-stream" });
-      Object.keys(all).forEach(function (name) { request.setRequestHeader(name, all[name]); });
-      request.upload.onprogress = function (event) { onBytes(event.loaded); };
-      request.onload = function () {
-        if (request.status < 300) { resolve(); return; }
-        var detail = "HTTP " + request.status;
-        try { detail = JSON.parse(request.responseText).detail || detail; } catch (ignored) { /* no problem details */ }
-        var error = new Error(detail);
-        error.status = request.status;
-        reject(error);
-      };
-      request.onerror = function () { reject(new Error(words.lost)); };
-      signal.addEventListener("abort", function () { request.abort(); reject(new DOMException("", "AbortError")); });
-      request.send(blob);
-    });
-  }
-
-  async function openUpload(file, signal) {
-    var query = "/uploads?filename=" + encodeURIComponent(file.name) + "&size=" + file.size;
-    var known = await patiently(function () { return call("GET", query, undefined, signal); }, signal);
-    if (known.items.length) return known.items[0];
-    return patiently(function () {
-      return call("POST", "/uploads", { filename: file.name, size: file.size }, signal);
-    }, signal);
-  }
+  var sending = window.yuanbo.sending;
+  var call = sending.call;
 
   async function send(file, signal) {
-    var upload = await openUpload(file, signal);
-    running[file.id].upload = upload.id;
-    var arrived = {};
-    upload.parts.forEach(function (part) { arrived[part.number] = part.size; });
-    var sent = Object.values(arrived).reduce(function (sum, size) { return sum + size; }, 0);
     function tell(bytes) {
       uppy.emit("upload-progress", uppy.getFile(file.id), {
         uploadStarted: running[file.id].started, bytesUploaded: bytes, bytesTotal: file.size
       });
     }
-    tell(sent);
-    for (var number = 1; number <= upload.part_count; number += 1) {
-      if (arrived[number]) continue;
-      var start = (number - 1) * upload.part_size;
-      var blob = file.data.slice(start, Math.min(start + upload.part_size, file.size));
-      await patiently(sendPart.bind(null, upload, number, blob, signal, function (bytes) { tell(sent + bytes); }), signal);
-      sent += blob.size;
-      tell(sent);
-    }
-    await patiently(function () { return call("POST", "/uploads/" + upload.id + "/complete", {}, signal); }, signal);
-    return upload.id;
+    var done = await sending.send(file.data, {
+      signal: signal,
+      onUpload: function (upload) {
+        running[file.id].upload = upload.id;
+        sending.notes.keep(upload.id, describe(uppy.getFile(file.id)));
+      },
+      onBytes: tell,
+      onChecking: function () { uppy.info(words.checking, "info", 2000); },
+      onLost: function () { uppy.info(words.lost, "warning", 3000); }
+    });
+    return done.upload;
   }
 
-  function makeProgramme(file, upload) {
+  // What is said of a file: its own title, everything else as in the form beside.
+  function describe(file) {
     var form = new FormData(details);
-    return call("POST", "/programmes", {
+    return {
       title: (file.meta.title || file.name.replace(/\.[^.]+$/, "")).slice(0, 200),
       section: form.get("section"),
       department: form.get("department") || null,
       summary: form.get("summary"),
-      upload: upload,
+      sections: form.getAll("sections"),
+      tags: String(form.get("tags") || "").split(/[;；,，、]/).filter(function (tag) { return tag.trim(); }),
+      local_type: form.get("local_type"),
+      audience: form.get("audience"),
+      months: form.getAll("months").map(Number),
+      course: form.get("course") || null,
       rights: { source: form.get("source"), licence: form.get("licence") }
-    });
+    };
+  }
+
+  function makeProgramme(file, upload) {
+    return call("POST", "/programmes", Object.assign({ upload: upload }, describe(file)));
   }
 
   function show(programme) {
@@ -152,6 +77,7 @@
     try {
       var upload = await send(file, control.signal);
       var programme = await makeProgramme(uppy.getFile(id), upload);
+      sending.notes.drop(upload);
       uppy.emit("upload-success", uppy.getFile(id), { status: 200, body: {}, uploadURL: "" });
       show(programme);
     } catch (error) {
