@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from server import cli
 from server.catalog import feeds, feeds_harvest, review
 from server.catalog.feeds import NewSource
 from server.catalog.feeds_fetch import Fetcher, Limits
@@ -404,3 +406,17 @@ def test_halves_of_files_that_nobody_waits_for_are_deleted(
     stray.write_bytes(b"x")
     assert harvester.tidy() == 1
     assert [path.stat().st_size for path in Path(config.run / "feeds").iterdir()] == [10]
+
+
+def test_the_command_harvests_what_is_due(
+    tmp_path: Path, migrated_sqlite: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is registered here; a folder without an installation is a wrong use."""
+    (tmp_path / "data").mkdir()
+    assert cli.main(["catalog", "harvest", "--data", str(tmp_path / "data")]) == 2
+    shutil.copyfile(migrated_sqlite, tmp_path / "data" / "yuanbo.sqlite")
+    assert cli.main(["catalog", "harvest", "--json", "--data", str(tmp_path / "data")]) == 0
+    assert '{"items": []}' in capsys.readouterr().out
+    assert cli.main(["catalog", "harvest", "x", "--data", str(tmp_path / "data")]) == 1
+    assert cli.main(["catalog", "reindex", "--json", "--data", str(tmp_path / "data")]) == 0
+    assert '"programmes": 0' in capsys.readouterr().out
