@@ -181,7 +181,7 @@
   function enterStudy() {
     var session = Evening.session(data.state);
     where = 'study';
-    stopAsked = 0;
+    stopAsked = -Infinity;
     Screen.clear();
     if (session.broken) { toast(TV.say('toast_resumed')); }
   }
@@ -210,7 +210,7 @@
       wakeBar();
     }); });
   }
-  var stopAsked = 0, starting = false;
+  var stopAsked = -Infinity, starting = false;
   function atStudy(key, repeat) {
     var session = Evening.session(data.state);
     if (repeat || !session) { return; }
