@@ -6,7 +6,7 @@
   var OFFER_BEFORE_MS = 30 * 60000;
   var Evening = TV.Evening = {};
   var counting = null;      /* {roll, present, expected, field} while heads are being counted */
-  var skipped = {};         /* session id + roll: nobody wanted to count */
+  var skipped = {};         /* session id + roll: nobody wanted to count, or what was counted is on its way */
 
   Evening.session = function (state) { return (state && state.study && state.study.session) || null; };
   Evening.offer = function (state) { return (state && state.study && state.study.offer) || null; };
@@ -42,12 +42,13 @@
     } else if (key === 'right' || (key === 'ok' && counting.field === 'expected')) { counting.field = counting.field === 'expected' ? 'present' : 'expected'; }
     else if (key === 'ok' && counting.present !== '') {
       var heads = { present: parseInt(counting.present, 10), expected: parseInt(counting.expected || '0', 10) };
-      counting = null;
+      Evening.skipHeads();  /* they are on their way: nobody is asked for them a second time */
       return heads;
     }
     draw();
     return null;
   };
+  Evening.askHeadsAgain = function (session) { skipped[session.id + 'start'] = skipped[session.id + 'end'] = false; };
   Evening.skipHeads = function () { if (counting) { skipped[counting.id + counting.roll] = true; } counting = null; };
 
   function draw() {

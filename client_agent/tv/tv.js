@@ -217,7 +217,7 @@
     if (Evening.counting()) {
       if (key === 'back') { Evening.skipHeads(); refresh(); return; }
       var heads = Evening.headKey(key);
-      if (heads) { TV.post('/api/heads', heads, function (status, answer) { if (status === 201 && data.state) { data.state.study = answer.study; } refresh(); }); }
+      if (heads) { TV.post('/api/heads', heads, function (status, answer) { if (status === 201 && data.state) { data.state.study = answer.study; } else { Evening.askHeadsAgain(session); } refresh(); }); }
       return;
     }
     if (session.state === 'closing') { if (key === 'ok' || key === 'back') { study('finish'); } return; }
