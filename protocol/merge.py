@@ -39,7 +39,7 @@ from protocol.documents import (
     Window,
 )
 from protocol.regions import level_of, within
-from protocol.times import Timestamp, day_bounds_ms, ms_to_text, text_to_ms
+from protocol.times import Timestamp, day_bounds_ms, day_of_ms, ms_to_text, text_to_ms
 
 SHORTEST_FILLER_MS = 5_000
 """A gap shorter than this shows the slate: a filler that flashes by is worse than a still picture."""
@@ -153,15 +153,45 @@ def merge(
     odd content: what breaks a rule is left out.
     """
     day_start, day_end = day_bounds_ms(day)
+    spans = _day(region, channel, (day_start, day_end), day_end, frame, local_documents, emergency, recalled)
+    items = [span.listed() for span in spans if span.end > day_start and span.start < day_end]
+    return Listing(region=region, channel=channel, day=day.isoformat(), items=items)
+
+
+def on_air(
+    *,
+    region: str,
+    channel: str,
+    at_ms: int,
+    frame: Frame | None,
+    local_documents: Sequence[LocalDocument] = (),
+    emergency: Emergency | None = None,
+    recalled: Collection[str] = (),
+) -> ListedItem:
+    """The one item of :func:`merge`'s listing at an instant, without working out the rest of the day."""
+    bounds = day_bounds_ms(day_of_ms(at_ms))
+    spans = _day(region, channel, bounds, at_ms, frame, local_documents, emergency, recalled)
+    return next(span for span in spans if span.start <= at_ms < span.end).listed()
+
+
+def _day(
+    region: str,
+    channel: str,
+    bounds: tuple[int, int],
+    until: int,
+    frame: Frame | None,
+    local_documents: Sequence[LocalDocument],
+    emergency: Emergency | None,
+    recalled: Collection[str],
+) -> list[_Span]:
+    """The spans of a day, at least as far as ``until``."""
     forbidden = frozenset(recalled)
     lines = [c for c in frame.channels if c.id == channel] if frame else []
     if frame is None or not lines or not within(region, frame.region):
-        spans = [_slate(day_start, day_end)]
+        spans = [_slate(*bounds)]
     else:
-        spans = _timetable(region, lines[0], frame, local_documents, forbidden, day_start, day_end)
-    spans = _interrupted(spans, region, emergency, forbidden, day_start, day_end)
-    items = [span.listed() for span in spans if span.end > day_start and span.start < day_end]
-    return Listing(region=region, channel=channel, day=day.isoformat(), items=items)
+        spans = _timetable(region, lines[0], frame, local_documents, forbidden, bounds, until)
+    return _interrupted(spans, region, emergency, forbidden, *bounds)
 
 
 def _timetable(
@@ -170,8 +200,8 @@ def _timetable(
     frame: Frame,
     local_documents: Sequence[LocalDocument],
     forbidden: frozenset[str],
-    day_start: int,
-    day_end: int,
+    bounds: tuple[int, int],
+    until: int,
 ) -> list[_Span]:
     valid_from, valid_until = text_to_ms(frame.valid_from), text_to_ms(frame.valid_until)
     windows = _windows(line.windows)
@@ -190,7 +220,9 @@ def _timetable(
     }
     whole: list[_Span] = []
     played = _Played(line.no_repeat_ms)
-    for gap_start, gap_end, span in _with_gaps(placed, day_start, day_end):
+    for gap_start, gap_end, span in _with_gaps(placed, *bounds):
+        if gap_start > until:
+            break
         for part_start, part_end, window_id in _by_window(gap_start, gap_end, windows):
             whole += _filled(
                 part_start,
@@ -200,6 +232,7 @@ def _timetable(
                 f"{region}|{line.id}",
                 (valid_from, valid_until),
                 played,
+                until,
             )
         if span is not None:
             whole.append(span)
@@ -303,11 +336,14 @@ class _Played:
     def choose(self, waiting: list[Ref], at: int) -> Ref:
         """Take from ``waiting`` (not empty) what may play now: the first that is not too soon, else the one that began
         longest ago; never the same twice in a row while there is another."""
+        for place, ref in enumerate(waiting):
+            if ref.release != self._last and self._is_free(ref, at):
+                return waiting.pop(place)
         others = [place for place, ref in enumerate(waiting) if ref.release != self._last] or [0]
-        place = next((place for place in others if self._is_free(waiting[place], at)), None)
-        if place is None:
-            place = min(others, key=lambda n: self._began.get(waiting[n].release, 0))
-        return waiting.pop(place)
+        free = [place for place in others if self._is_free(waiting[place], at)]
+        return waiting.pop(
+            free[0] if free else min(others, key=lambda n: self._began.get(waiting[n].release, 0))
+        )
 
     def has_free(self, waiting: Sequence[Ref], at: int) -> bool:
         return any(ref.release != self._last and self._is_free(ref, at) for ref in waiting)
@@ -329,6 +365,7 @@ def _filled(
     seed: str,
     valid: tuple[int, int],
     played: _Played,
+    until: int,
 ) -> list[_Span]:
     valid_from, valid_until = valid
     spans: list[_Span] = []
@@ -336,9 +373,9 @@ def _filled(
         spans.append(_slate(start, min(end, valid_from)))
     low, high = max(start, valid_from), min(end, valid_until)
     if low < high and fill:
-        spans += _in_a_row(low, high, cycle(fill), Source.FILL)
+        spans += _in_a_row(low, high, cycle(fill), Source.FILL, until)
     elif low < high and fillers:
-        spans += _in_a_row(low, high, _Shuffled(fillers, f"{seed}|{low}", played), Source.FILLER)
+        spans += _in_a_row(low, high, _Shuffled(fillers, f"{seed}|{low}", played), Source.FILLER, until)
     elif low < high:
         spans.append(_slate(low, high))
     if end > valid_until:
@@ -346,11 +383,13 @@ def _filled(
     return spans
 
 
-def _in_a_row(start: int, end: int, refs: Iterator[Ref] | _Shuffled, source: Source) -> list[_Span]:
-    """Play refs one after another until the end; the last one is cut there."""
+def _in_a_row(
+    start: int, end: int, refs: Iterator[Ref] | _Shuffled, source: Source, until: int
+) -> list[_Span]:
+    """Play refs one after another until the end; the last one is cut there. Nothing that begins after ``until``."""
     spans: list[_Span] = []
     at = start
-    while end - at >= SHORTEST_FILLER_MS:
+    while end - at >= SHORTEST_FILLER_MS and at <= until:
         ref = refs.take(at) if isinstance(refs, _Shuffled) else next(refs)
         until = min(at + ref.duration_ms, end)
         spans.append(

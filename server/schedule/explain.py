@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from protocol.documents import Emergency, Frame
-from protocol.merge import ListedItem, Source, merge
+from protocol.merge import ListedItem, Source, on_air
 from protocol.regions import level_of, lineage, within
-from protocol.times import SHANGHAI, to_ms, to_text
+from protocol.times import to_ms, to_text
 from server.i18n import N_
 from server.schedule.placement import Placed
 from server.schedule.recurrence import occurrences
@@ -84,39 +84,42 @@ def explain(
     resolver: Resolver, region: str, channel: str, at: datetime, *, emergency: Emergency | None = None
 ) -> Explanation:
     """Why ``region`` sees what it sees on ``channel`` at ``at``, which must lie in the resolver's span."""
-    frame, shown = _shown(resolver, region, channel, at, emergency)
+    frame, shown = shown_at(resolver, region, channel, at, emergency)
     candidates = sorted(
         _Contest(resolver, region, channel, at, shown).candidates(),
         key=lambda c: (c.verdict != "on_air", -len(c.region), c.rule),
     )
-    titles = {release.edition: release.title for release in resolver.rules.releases.values()}
     windows = [
         span
         for span in resolver.windows(region, channel)
         if span[1].starts_at <= to_text(at) < span[1].ends_at
     ]
-    title = shown.text or titles.get(shown.edition or "", "")
+    title = title_of(resolver, shown)
     return Explanation(region, channel, at, shown, title, candidates, windows, frame.region)
 
 
-def _shown(
+def shown_at(
     resolver: Resolver, region: str, channel: str, at: datetime, emergency: Emergency | None
 ) -> tuple[Frame, ListedItem]:
+    """The frame a region follows, and what its listing has at an instant."""
     frame = resolver.frame_for(region)
     own = set(resolver.local_regions)
     local_documents = [resolver.local(code) for code in lineage(region) if code in own]
-    listing = merge(
+    item = on_air(
         region=region,
         channel=channel,
-        day=at.astimezone(SHANGHAI).date(),
+        at_ms=to_ms(at),
         frame=frame,
         local_documents=local_documents,
         emergency=emergency,
     )
-    shown = listing.at(to_ms(at))
-    if shown is None:
-        raise ValueError(at)
-    return frame, shown
+    return frame, item
+
+
+def title_of(resolver: Resolver, shown: ListedItem) -> str:
+    """A title for people, or an emergency's text."""
+    releases = resolver.rules.releases.values()
+    return shown.text or next((r.title for r in releases if r.edition == shown.edition), "")
 
 
 class _Contest:

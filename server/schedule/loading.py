@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -66,6 +67,13 @@ def load_rules(
         topics=_topics(session, begin, end or begin + timedelta(days=31)) if region is None else [],
         sections=_sections(session),
     )
+
+
+def add_fillers(session: Session, rules: book.Rules) -> book.Rules:
+    """The same rules with the fillers they were read without."""
+    known = {**rules.releases, **_possible_fillers(session, None)}
+    fillers = {channel.id: filler_programmes(session, channel.id, known) for channel in rules.channels}
+    return replace(rules, releases=known, fillers=fillers)
 
 
 def _named(

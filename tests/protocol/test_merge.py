@@ -21,7 +21,7 @@ from protocol.documents import (
     Why,
     Window,
 )
-from protocol.merge import Listing, Source, merge
+from protocol.merge import Listing, Source, merge, on_air
 from protocol.times import day_bounds_ms, ms_to_text
 
 DAY = date(2026, 12, 5)
@@ -290,6 +290,11 @@ def test_whatever_the_documents_say_the_day_is_whole_and_nobody_breaks_a_rule(
     assert_whole(result)
     assert result == listing(base, *reversed(said), emergency=alarm, recalled=forbidden)
     assert not forbidden & {i.release for i in result.items}
+    for at in (START, START + 7 * 60 * MINUTE + 1, START + 19 * 60 * MINUTE, END - 1):
+        alone = on_air(
+            region=VILLAGE, channel="main", at_ms=at, frame=base, local_documents=said, emergency=alarm, recalled=forbidden
+        )  # fmt: skip
+        assert alone == result.at(at)
     by_id = {w.id: w for w in opened}
     for shown in result.items:
         assert shown.duration_ms > 0
