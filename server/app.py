@@ -45,6 +45,7 @@ MORE = (
     "catalog.review_api",
     "catalog.review_pages",
     "catalog.authorisation_pages",
+    "catalog.programme_forms_pages",
     "identity.account_pages",
     "console.withdrawn_pages",
     "identity.people_pages",

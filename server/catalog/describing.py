@@ -38,6 +38,13 @@ def describe(session: Session, edition: Edition) -> Description:
     return _from_rows(session, edition)
 
 
+def standing_words(session: Session, edition: Edition) -> Description:
+    """The words that an edition would be handed in with now; for a returned one not those it was returned with."""
+    if keeps_own_words(edition.programme, edition):
+        return describe(session, edition)
+    return _from_rows(session, edition)
+
+
 def _from_rows(session: Session, edition: Edition) -> Description:
     programme = edition.programme
     return Description(
@@ -94,11 +101,7 @@ def keeps_own_words(programme: Programme, edition: Edition) -> bool:
 
 def bind(session: Session, edition: Edition) -> None:
     """Fix what is said about an edition that is handed in: from now on its description is what reviewers decide on."""
-    words = (
-        describe(session, edition)
-        if keeps_own_words(edition.programme, edition)
-        else _from_rows(session, edition)
-    )
+    words = standing_words(session, edition)
     words = msgspec.structs.replace(
         words, files=bound_files(edition), course=course_ref(session, edition.programme_id)
     )
