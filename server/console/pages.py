@@ -12,8 +12,8 @@ from flask import current_app, render_template, request, url_for
 from protocol.times import SHANGHAI
 from server import clock, web
 from server.catalog import service as catalog
+from server.console import navigation
 from server.console.apidocs import operations_by_tag
-from server.console.navigation import MENU
 from server.identity import audit
 from server.identity.rules import ROLE_NAMES, Action
 from server.publish import service as publish
@@ -54,16 +54,21 @@ def frame() -> dict[str, Any]:
         "other_language": other,
         "may_upload": who.can(Action.CATALOG_UPLOAD),
         "navigation": [
-            {
-                "url": url_for(entry.endpoint),
-                "title": entry.title,
-                "icon": entry.icon,
-                "is_here": request.endpoint == entry.endpoint,
-            }
-            for entry in MENU
-            if entry.endpoint in current_app.view_functions and who.can(entry.action)
+            {"heading": group.value, "entries": [_told(entry) for entry in entries]}
+            for group, entries in navigation.grouped(
+                lambda entry: entry.endpoint in current_app.view_functions and who.can(entry.action)
+            )
         ],
         "who_grants": [(ROLE_NAMES[role], names.get(region, region)) for role, region in who.grants],
+    }
+
+
+def _told(entry: navigation.Entry) -> dict[str, Any]:
+    return {
+        "url": url_for(entry.endpoint),
+        "title": entry.title,
+        "icon": entry.icon,
+        "is_here": request.endpoint == entry.endpoint,
     }
 
 
