@@ -163,6 +163,6 @@ def _disc_title(folder: Path, disc: Path) -> str:
 
 
 def _line(row: dict[str, Any]) -> str:
-    marks = {"new": "○", "created": "✓", "exists": "=", "bad": "✗", "failed": "✗"}
+    marks = {"new": "○", "created": "✓", "exists": "=", "bad": "×", "failed": "×"}
     why = "；".join(problem["text"] for problem in row["problems"])
     return f"{marks[row['state']]} {row['row']:>4}  {row['title']}" + (f"  {why}" if why else "")

@@ -8,7 +8,7 @@ from typing import Any
 
 from server import client
 
-MARKS = {"error": "✗", "warning": "!", "info": "·"}
+MARKS = {"error": "×", "warning": "!", "info": "·"}
 
 
 def register(verbs: Any) -> None:

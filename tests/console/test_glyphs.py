@@ -24,7 +24,7 @@ SHOWN = {
     "client_agent": (".py", ".html", ".js", ".css", ".po"),
 }
 COMMENTS = re.compile(r"/\*.*?\*/|\{#.*?#\}|<!--.*?-->|(?<![:\"'])//[^\n]*", re.DOTALL)
-NEVER_DRAWN = {"\ufe0f", "\ufeff", "\u200b", "\u2028", "\u2029"}
+NEVER_DRAWN = {"\u200d", "\ufe0f", "\ufeff", "\u200b", "\u2028", "\u2029"}
 
 
 def files(room: str) -> Iterator[Path]:

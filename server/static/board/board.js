@@ -214,7 +214,7 @@ class Board {
     if (slot.removed_at) return this.words.removed;
     if (!slot.starts_at) return "";
     const at = wall(slot.starts_at);
-    return `${at.day.slice(5)} ${clock(at.second)}${slot.rrule ? " ↻" : ""}${slot.required ? " " + this.words.required : ""}`;
+    return `${at.day.slice(5)} ${clock(at.second)}${slot.rrule ? " " + this.words.series : ""}${slot.required ? " " + this.words.required : ""}`;
   }
 
   url(item) {

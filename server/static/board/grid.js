@@ -256,9 +256,10 @@ export class Grid {
     box.className = "yb-ev";
     box.dataset.item = item;
     const time = document.createElement("time");
-    time.textContent = first === false ? "↤" : clock(from ?? wall(shown.starts_at).second);
+    time.textContent = first === false ? "←" : clock(from ?? wall(shown.starts_at).second);
     const title = document.createElement("span");
-    title.textContent = (shown.rrule ? "↻ " : "") + shown.title;
+    title.textContent = shown.title;
+    title.classList.toggle("yb-series", !!shown.rrule);
     if (room) box.style.maxWidth = `calc(var(--ec-slot-width) * ${room.toFixed(3)} - 10px)`;
     box.append(time, title);
     return { domNodes: [box] };
