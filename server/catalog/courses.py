@@ -125,7 +125,7 @@ def course_titled(session: Session, caller: Caller, title: str, *, now: datetime
     for course in session.scalars(
         select(Course).where(Course.title == wanted, _visible(caller)).order_by(Course.id)
     ):
-        if _is_mine(caller, course):
+        if may_change(caller, course):
             return course
     return create_course(session, caller, CourseChanges(title=wanted), now=now)
 
@@ -178,7 +178,8 @@ def _visible(caller: Caller) -> ColumnElement[bool]:
     )
 
 
-def _is_mine(caller: Caller, course: Course) -> bool:
+def may_change(caller: Caller, course: Course) -> bool:
+    """Whether the caller may work on this course: his own, his department's, or in his region as an editor."""
     if course.created_by == caller.id:
         return True
     if service.is_partner_only(caller):
@@ -187,7 +188,7 @@ def _is_mine(caller: Caller, course: Course) -> bool:
 
 
 def _require_mine(caller: Caller, course: Course) -> None:
-    if not _is_mine(caller, course):
+    if not may_change(caller, course):
         raise Forbidden(N_("这不是您能办理的课程"))
 
 

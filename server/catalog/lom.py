@@ -56,6 +56,8 @@ class LomItem:
     tags: Sequence[str] = ()
     kind: str = "video"
     version: str = "1"
+    status: str = "final"
+    """LOM's vocabulary: draft, final, revised, unavailable."""
     publisher: str = ""
     released_on: str = ""
     mime: str = "video/mp4"
@@ -85,7 +87,7 @@ def lom_fields(item: LomItem) -> dict[str, str]:
         "general.coverage": "；".join(_coverage(item)),
         "general.aggregationLevel": "2",
         "lifeCycle.version": item.version,
-        "lifeCycle.status": "final",
+        "lifeCycle.status": item.status,
         "lifeCycle.contribute": item.publisher,
         "lifeCycle.date": item.released_on,
         "technical.format": item.mime,
@@ -155,7 +157,7 @@ def _general(root: ET.Element, item: LomItem) -> None:
 def _life_cycle(root: ET.Element, item: LomItem) -> None:
     life_cycle = _sub(root, "lifeCycle")
     _text(life_cycle, "version", item.version, item.language)
-    _vocabulary(life_cycle, "status", "final")
+    _vocabulary(life_cycle, "status", item.status)
     if item.publisher or item.released_on:
         contribute = _sub(life_cycle, "contribute")
         _vocabulary(contribute, "role", "publisher")

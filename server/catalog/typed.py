@@ -98,12 +98,28 @@ def moved(ids: Sequence[str], move: str, one: str) -> list[str]:
 
 
 def ordered(ids: Sequence[str], places: dict[str, str]) -> list[str]:
-    """The list by the places people wrote beside it; what has none keeps the one it had. Of two at one place, what was
-    moved there stands first."""
+    """The list by the places people wrote beside it; what has none keeps the one it had. What was given another's
+    place pushes that one away: down where it comes from below, up where it comes from above."""
 
-    def key(at: int) -> tuple[int, bool]:
+    def key(at: int) -> tuple[int, int]:
         text = places.get(ids[at], "").strip()
         place = int(text) if text.isdecimal() and len(text) < 6 else at + 1
-        return place, place >= at + 1
+        return place, (place > at + 1) - (place < at + 1)
 
     return [ids[at] for at in sorted(range(len(ids)), key=key)]
+
+
+def moment_of(text: str) -> datetime:
+    """A minute in Beijing as a form sends it: ``2026-12-05T19:00``. Raises Invalid."""
+    try:
+        at = datetime.strptime(text.strip(), "%Y-%m-%dT%H:%M").replace(tzinfo=SHANGHAI)
+    except ValueError as error:
+        raise Invalid(N_("“%(text)s”不是有效的时间"), text=text[:20]) from error
+    if at.year not in YEARS:
+        raise Invalid(N_("“%(text)s”不是有效的时间"), text=text[:20])
+    return at
+
+
+def moment_text(at: datetime) -> str:
+    """The same, for a form."""
+    return at.astimezone(SHANGHAI).strftime("%Y-%m-%dT%H:%M")

@@ -35,6 +35,7 @@ class Entry:
 MENU = (
     Entry("console.home", N_("首页"), "home", Action.HOME_VIEW, Group.FIRST),
     Entry("catalog.programmes", N_("节目库"), "movie", Action.CATALOG_VIEW, Group.PROGRAMMES),
+    Entry("collections.listing", N_("课程与专题"), "books", Action.CATALOG_VIEW, Group.PROGRAMMES),
     Entry("contributions.desk", N_("我的节目"), "briefcase", Action.CATALOG_SUBMIT, Group.PROGRAMMES),
     Entry("catalog.upload", N_("上传节目"), "upload", Action.CATALOG_UPLOAD, Group.PROGRAMMES),
     Entry("authorisations.listing", N_("授权书"), "file-certificate", Action.CATALOG_SUBMIT, Group.PROGRAMMES),
