@@ -12,7 +12,7 @@ from protocol.times import Timestamp, to_text
 from server import clock
 from server.errors import Invalid
 from server.i18n import N_
-from server.identity import service
+from server.identity import service, succession
 from server.identity.models import ApiToken
 from server.identity.rules import TABLE, Action
 from server.web import Problem, caller, moment, permit, reading, spec, writing
@@ -53,6 +53,18 @@ class NewToken(TokenView, kw_only=True):
 class TokenList(Struct, kw_only=True):
     items: list[TokenView]
     next: str | None = None
+
+
+class Merger(Struct, kw_only=True):
+    """``into`` is the region that takes the other over."""
+
+    into: Annotated[str, Meta(pattern=r"^[0-9]{2,12}$")]
+
+
+class MergedRegion(Struct, kw_only=True):
+    code: str
+    name: str
+    successor: str | None
 
 
 class TokenRequest(Struct, kw_only=True):
@@ -121,3 +133,13 @@ def _token(row: ApiToken) -> dict[str, Any]:
         "created_at": to_text(row.created_at),
         "expires_at": to_text(row.expires_at) if row.expires_at else None,
     }
+
+
+@blueprint.post("/api/v1/regions/<code>/successor")
+@permit(Action.REGIONS_MANAGE)
+@spec.validate(json=Merger, resp=Response(HTTP_200=MergedRegion, HTTP_409=Problem), tags=["regions"])
+def merge_region(code: str, json: Merger) -> MergedRegion:
+    """A region was merged into another: its stations follow that one from the next publication on."""
+    with writing() as session:
+        region = succession.merge(session, caller(), code, json.into, now=clock.now())
+        return MergedRegion(code=region.code, name=region.name, successor=region.successor)

@@ -16,7 +16,7 @@ from server.config import load
 from server.db import Database
 from server.errors import UsageError
 from server.i18n import N_
-from server.identity import service
+from server.identity import service, succession
 from server.identity.models import Account
 from server.identity.rules import Role
 
@@ -36,6 +36,12 @@ def register(nouns: Any) -> None:
     token = _verb(verbs, "token", "a new bearer token, shown this once", _token)
     token.add_argument("username")
     token.add_argument("--label", default="命令行")
+    merged = nouns.add_parser("region", help="行政区划 / regions that were merged").add_subparsers(
+        required=True, metavar="VERB"
+    )
+    merge = _verb(merged, "merge", "a region was merged into another of its level", _merge)
+    merge.add_argument("code", help="the region that is no more, e.g. 130182109")
+    merge.add_argument("into", help="the one that took it over")
     password = _verb(verbs, "password", "give a new password and unlock", _password)
     password.add_argument("username")
     password.add_argument("--password-stdin", action="store_true", help="read it from standard input")
@@ -55,6 +61,18 @@ def _database(args: argparse.Namespace) -> Database:
     if config.database_url.startswith("sqlite") and not (config.data / "yuanbo.sqlite").is_file():
         raise UsageError(N_("%(data)s 里没有安装好的远播"), data=config.data)
     return Database(config.database_url)
+
+
+def _merge(args: argparse.Namespace) -> int:
+    with closing(_database(args)) as database, database.write() as session:
+        region = succession.merge(session, None, args.code, args.into, now=clock.now())
+        told = {"code": region.code, "name": region.name, "successor": region.successor}
+    print(
+        json.dumps(told, ensure_ascii=False)
+        if args.json
+        else f"{told['code']} {told['name']} → {told['successor']}"
+    )
+    return 0
 
 
 def _list(args: argparse.Namespace) -> int:

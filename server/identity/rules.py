@@ -55,6 +55,7 @@ class Action(StrEnum):
 
     HOME_VIEW = "home.view"
     REGIONS_VIEW = "regions.view"
+    REGIONS_MANAGE = "regions.manage"
     ACCOUNTS_MANAGE = "accounts.manage"
     AUDIT_VIEW = "audit.view"
     CATALOG_VIEW = "catalog.view"
@@ -103,6 +104,7 @@ _APPROVERS = _PROVINCIAL | {Role.CITY_EDITOR, Role.COUNTY_OFFICE, Role.LEADER}
 TABLE: dict[Action, frozenset[Role]] = {
     Action.HOME_VIEW: _EVERYONE,
     Action.REGIONS_VIEW: _EVERYONE,
+    Action.REGIONS_MANAGE: _ADMIN,
     Action.ACCOUNTS_MANAGE: _ADMIN,
     Action.AUDIT_VIEW: _ADMIN,
     Action.CATALOG_VIEW: _EVERYONE,

@@ -18,6 +18,7 @@ from protocol.documents import (
     RecalledRelease,
     ReceiptKey,
     ReleaseManifest,
+    Succession,
     decode,
 )
 from protocol.times import to_text
@@ -35,6 +36,7 @@ from server.publish.signers import Document
 from server.publish.trust_repository import Repository
 from server.publish.trust_roles import TargetInfo
 from server.receiptkey import receipt_public
+from server.regions import service as regions
 from server.schedule.notices import emergency_document
 from server.schedule.service import CompiledSchedule, ReleaseRef
 
@@ -170,17 +172,18 @@ def small_documents(
     return {
         names.RECALL_TARGET: recall_document(session),
         names.EMERGENCY_TARGET: emergency_document(session, releases=releases, now=now),
-        names.NETWORK_TARGET: network_document(config),
+        names.NETWORK_TARGET: network_document(config, regions.successors(session)),
     }
 
 
-def network_document(config: Config) -> Network:
-    """Where terminals find the province, and which key signs receipts."""
+def network_document(config: Config, successors: Mapping[str, str]) -> Network:
+    """Where terminals find the province, which key signs receipts, and which regions were merged into which."""
     public = receipt_public(config)
     return Network(
         serial=0,
         endpoints=Endpoints(api=f"{config.console_url}/api/v1", read=list(config.read_urls)),
         receipt_keys=[ReceiptKey(keyid=ed25519.key_id(public), public=public)],
+        successions=[Succession(merged=code, into=into) for code, into in sorted(successors.items())],
     )
 
 

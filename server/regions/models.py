@@ -17,3 +17,5 @@ class Region(Base):
     parent: Mapped[str | None] = mapped_column(String(12), ForeignKey("regions.code"), index=True)
     level: Mapped[str] = mapped_column(String(10))
     name: Mapped[str] = mapped_column(String(80))
+    successor: Mapped[str | None] = mapped_column(String(12), ForeignKey("regions.code"))
+    """The region that took this one over (撤并); its stations follow that one."""

@@ -74,6 +74,12 @@ def get(session: Session, code: str) -> Region:
     return region
 
 
+def successors(session: Session) -> dict[str, str]:
+    """Merged region → the one that took it over."""
+    rows = session.execute(select(Region.code, Region.successor).where(Region.successor.is_not(None)))
+    return {code: into for code, into in rows if into is not None}
+
+
 def children(session: Session, parent: str | None, *, after: str = "", limit: int = 500) -> Sequence[Region]:
     """The regions one level below, by code; the provinces for None."""
     return session.scalars(

@@ -156,6 +156,7 @@ def _facts(
         rereview=frozenset(by_edition[edition] for edition in doubtful),
         counties=[code for code in own if level_of(code) == "county" and _near(code, scope)],
         cities=[code for code in own if level_of(code) == "city" and _near(code, scope)],
+        merged=frozenset(regions.successors(session)),
     )
 
 

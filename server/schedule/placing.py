@@ -81,7 +81,7 @@ def put_slot(
 
     Raises NotFound, Forbidden, Invalid (not released, outside a window, rights, in the past), Conflict (overlap).
     """
-    known_region(session, region)
+    standing_region(session, region)
     known_channel(session, channel)
     caller.require(Action.SCHEDULE_EDIT, region)
     edition = schedulable(session, programme_id)
@@ -468,6 +468,19 @@ def _first_to_come(slot: Slot, now: datetime) -> datetime:
 def known_region(session: Session, region: str) -> None:
     if session.get(Region, region) is None:
         raise NotFound(N_("没有这个行政区划：%(region)s"), region=region)
+
+
+def standing_region(session: Session, region: str) -> None:
+    """Nothing new is placed where a region was merged into another. Raises NotFound, Conflict (merged)."""
+    known_region(session, region)
+    row = session.get(Region, region)
+    if row is not None and row.successor is not None:
+        raise Conflict(
+            N_("%(place)s已并入 %(into)s，请编排到那里"),
+            code="merged_region",
+            place=row.name,
+            into=row.successor,
+        )
 
 
 def known_channel(session: Session, channel: str) -> None:

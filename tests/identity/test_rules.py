@@ -19,6 +19,7 @@ COLUMNS = (
 EXPECTED = """
 home.view                       x  x  x  x  x  x  x  x  x  x  x  x  x  x
 regions.view                    x  x  x  x  x  x  x  x  x  x  x  x  x  x
+regions.manage                  x  .  .  .  .  .  .  .  .  .  .  .  .  .
 accounts.manage                 x  .  .  .  .  .  .  .  .  .  .  .  .  .
 audit.view                      x  .  .  .  .  .  .  .  .  .  .  .  .  .
 catalog.view                    x  x  x  x  x  x  x  x  x  x  x  x  x  x

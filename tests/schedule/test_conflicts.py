@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from server.catalog.models import Edition, EditionState, Programme
 from server.db import new_id
-from server.errors import Invalid, NotFound
+from server.errors import Conflict, Invalid, NotFound
+from server.regions.models import Region
 from server.schedule import check as checks
 from server.schedule import service
 from server.schedule.explaining import explain_at
@@ -235,3 +236,13 @@ def test_where_nothing_was_placed_the_answer_says_filler_or_slate(province: Sess
     assert (found.shown.source, found.candidates, found.source_message) == (
         "slate", [], "没有可播的节目，显示待机画面",
     )  # fmt: skip
+
+
+def test_what_is_placed_at_a_merged_region_is_named_and_nothing_new_is_placed_there(quiet: Session) -> None:
+    put(quiet, "本县的", region="130123")
+    quiet.get_one(Region, "130123").successor = "130124"
+    quiet.flush()
+    [found] = [f for f in report(quiet).findings if f.code == "successor"]
+    assert found.params["title"] == "本县的"
+    with pytest.raises(Conflict, match="130124"):
+        put(quiet, "再排一个", region="130123", at=EVENING + DAY)
