@@ -19,7 +19,7 @@ from server.identity.rules import Caller
 from server.regions import service as regions
 
 MAX_ROWS = 20_000
-"""The workbook is written in memory: some 60 MB at this length."""
+"""The workbook is written in memory: some 110 MB at this length."""
 _CHUNK = 500
 _WITHDRAWN = "unavailable"
 """Of LOM's vocabulary for ``lifeCycle.status``: draft, final, revised, unavailable."""
