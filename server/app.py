@@ -29,6 +29,8 @@ MORE = (
     "schedule.board_pages",
     "schedule.export_api",
     "schedule.further_api",
+    "schedule.study_pages",
+    "schedule.ticker_pages",
     "schedule.report_api",
     "schedule.report_pages",
     "schedule.listing_pages",

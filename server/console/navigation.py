@@ -30,6 +30,8 @@ class Entry:
     icon: str
     action: Action
     group: Group = Group.SETTINGS
+    blueprints: tuple[str, ...] = ()
+    """Whose pages are its tabs: on them the entry is marked too."""
 
 
 MENU = (
@@ -45,6 +47,14 @@ MENU = (
     Entry("review.queue", N_("审核台"), "eye-check", Action.CATALOG_REVIEW, Group.REVIEW),
     Entry("review.roster", N_("加急值班"), "urgent", Action.DUTY_VIEW, Group.REVIEW),
     Entry("board.page", N_("节目编排"), "calendar-week", Action.SCHEDULE_VIEW, Group.SCHEDULE),
+    Entry(
+        "study_days.rules",
+        N_("编排规则"),
+        "adjustments",
+        Action.NOTICE_APPROVE,
+        Group.SCHEDULE,
+        ("study_days", "tickers", "pushes", "airtime", "windows", "channel_settings"),
+    ),
     Entry("schedule_report.check", N_("编排检查"), "circle-check", Action.SCHEDULE_EDIT, Group.SCHEDULE),
     Entry("weeks.weeks", N_("编排批准"), "calendar-check", Action.PUBLISH_VIEW, Group.SCHEDULE),
     Entry("publish.publications", N_("发布"), "broadcast", Action.PUBLISH_VIEW, Group.SCHEDULE),

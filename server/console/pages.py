@@ -68,7 +68,7 @@ def _told(entry: navigation.Entry) -> dict[str, Any]:
         "url": url_for(entry.endpoint),
         "title": entry.title,
         "icon": entry.icon,
-        "is_here": request.endpoint == entry.endpoint,
+        "is_here": request.endpoint == entry.endpoint or request.blueprint in entry.blueprints,
     }
 
 

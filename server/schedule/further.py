@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from protocol.regions import lineage
 from protocol.times import SHANGHAI
-from server.catalog.models import Section
+from server.catalog.models import Programme, Section
 from server.db import new_id
 from server.errors import Forbidden, Invalid, NotFound
 from server.i18n import N_
@@ -178,6 +179,45 @@ def study_days(session: Session, region: str, begin: datetime, end: datetime) ->
             found = [day for plan in plans for day in days(plan, rules.releases, begin, end)]
             return sorted(found, key=lambda day: day.starts_at)
     return []
+
+
+def study_rules_below(session: Session, region: str) -> list[StudyRule]:
+    """The rules in force for places within a region, the region itself included, by their code."""
+    rows = session.scalars(
+        select(StudyRule)
+        .where(StudyRule.region.startswith(region, autoescape=True), StudyRule.removed_at.is_(None))
+        .order_by(StudyRule.region, StudyRule.id)
+    )
+    return list(rows)
+
+
+@dataclass(frozen=True)
+class PlannedEvening:
+    """A day as its rule has it, and what was set for it, if anything was: it may be off or elsewhere."""
+
+    day: date
+    planned: datetime
+    evening: StudyEvening | None
+
+
+def planned_evenings(
+    session: Session, rule: StudyRule, begin: datetime, end: datetime
+) -> list[PlannedEvening]:
+    """The days a rule gives in [begin, end), those called off and moved away included."""
+    known = session.scalars(
+        select(StudyEvening).where(StudyEvening.rule_id == rule.id, StudyEvening.removed_at.is_(None))
+    )
+    by_day = {evening.day: evening for evening in known}
+    planned = [
+        (at.astimezone(SHANGHAI).date(), at) for at in occurrences(rule.starts_at, rule.rrule, begin, end)
+    ]
+    return [PlannedEvening(day, at, by_day.get(day)) for day, at in planned]
+
+
+def titles(session: Session, programmes: Collection[str]) -> dict[str, str]:
+    """Programmes' titles by their ids."""
+    query = select(Programme.id, Programme.title).where(Programme.id.in_(programmes))
+    return dict(session.execute(query).all())
 
 
 def _study_rules(session: Session, region: str, level: str) -> Sequence[StudyRule]:
