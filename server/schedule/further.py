@@ -36,6 +36,8 @@ from server.schedule.windows import known_programme
 LONGEST_STUDY_MS = 6 * 3_600_000
 MOST_STUDIED = 20
 MOST_DISCUSSION_MIN = 120
+MOST_REGIONS = 200
+"""As many regions may be named at once for one push."""
 
 _R = TypeVar("_R", StudyRule, StudyEvening, PushRule, AirtimeRight)
 
@@ -270,10 +272,7 @@ def put_push(
         known_programme(session, programme_id)
     if section and session.get(Section, section) is None:
         raise NotFound(N_("没有这个板块：%(section)s"), section=section)
-    if any(not 1 <= month <= 12 for month in months):
-        raise Invalid(N_("月份须在 1 到 12 之间"))
-    if until is not None and until <= now:
-        raise Invalid(N_("这个时间已经过去"), code="past")
+    _check_season(months, until, now)
     rule = PushRule(
         id=new_id(), region=region, level=airtime_level(caller, region), programme_id=programme_id,
         section=section, tag=tag.strip()[:40], months=sorted(set(months)), until=until, version=1,
@@ -281,6 +280,31 @@ def put_push(
     )  # fmt: skip
     history.added(session, caller, rule, now=now)
     return rule
+
+
+def change_push(
+    session: Session,
+    caller: Caller,
+    rule_id: str,
+    *,
+    months: Sequence[int],
+    until: datetime | None,
+    version: int | None,
+    now: datetime,
+) -> PushRule:
+    """Change when a push holds. Raises NotFound, Forbidden, Invalid, history.Stale."""
+    values = {"months": sorted(set(months)), "until": until}
+    rule = history.current(session, PushRule, rule_id, version, values)
+    _require(caller, rule.region, rule.level)
+    _check_season(months, until, now)
+    return _change(session, caller, rule, values, "changed", now)
+
+
+def _check_season(months: Sequence[int], until: datetime | None, now: datetime) -> None:
+    if any(not 1 <= month <= 12 for month in months):
+        raise Invalid(N_("月份须在 1 到 12 之间"))
+    if until is not None and until <= now:
+        raise Invalid(N_("这个时间已经过去"), code="past")
 
 
 def remove_push(
@@ -322,9 +346,7 @@ def put_airtime(
     _require(caller, region, r.PROVINCE)
     if bool(role) == bool(account_id) or (role and role not in set(Role)):
         raise Invalid(N_("播出权限须属于一个账号或一个岗位"), code="airtime")
-    minutes = 0 <= from_minute < 1_440 and 0 < to_minute <= 1_440 and 0 <= daily_min <= 1_440
-    if not minutes or any(not 0 <= day <= 6 for day in weekdays):
-        raise Invalid(N_("播出权限的时间不对"), code="airtime")
+    _check_limits(session, weekdays, from_minute, to_minute, sections, daily_min)
     right = AirtimeRight(
         id=new_id(), region=region, channel=channel, role=role, account_id=account_id,
         weekdays=sorted(set(weekdays)), from_minute=from_minute, to_minute=to_minute,
@@ -332,6 +354,46 @@ def put_airtime(
     )  # fmt: skip
     history.added(session, caller, right, now=now)
     return right
+
+
+def change_airtime(
+    session: Session,
+    caller: Caller,
+    right_id: str,
+    *,
+    weekdays: Sequence[int],
+    from_minute: int,
+    to_minute: int,
+    sections: Sequence[str],
+    daily_min: int,
+    version: int | None,
+    now: datetime,
+) -> AirtimeRight:
+    """Change what a right allows; whose it is and where stay. Raises NotFound, Forbidden, Invalid, history.Stale."""
+    values = {
+        "weekdays": sorted(set(weekdays)), "from_minute": from_minute, "to_minute": to_minute,
+        "sections": sorted(set(sections)), "daily_min": daily_min,
+    }  # fmt: skip
+    right = history.current(session, AirtimeRight, right_id, version, values)
+    _require(caller, right.region, r.PROVINCE)
+    _check_limits(session, weekdays, from_minute, to_minute, sections, daily_min)
+    return _change(session, caller, right, values, "changed", now)
+
+
+def _check_limits(
+    session: Session,
+    weekdays: Sequence[int],
+    from_minute: int,
+    to_minute: int,
+    sections: Sequence[str],
+    daily_min: int,
+) -> None:
+    minutes = 0 <= from_minute < 1_440 and 0 < to_minute <= 1_440 and 0 <= daily_min <= 1_440
+    if not minutes or any(not 0 <= day <= 6 for day in weekdays):
+        raise Invalid(N_("播出权限的时间不对"), code="airtime")
+    for section in sections:
+        if session.get(Section, section) is None:
+            raise NotFound(N_("没有这个板块：%(section)s"), section=section)
 
 
 def remove_airtime(

@@ -14,17 +14,23 @@ from werkzeug.wrappers import Response
 
 from protocol.times import SHANGHAI
 from server import clock
+from server.catalog.models import Section
 from server.errors import Conflict, Invalid, YuanboError
 from server.i18n import N_
 from server.identity.rules import Action, Caller
 from server.regions import service as regions
 from server.schedule import resolve as r
 from server.schedule import service
-from server.web import caller, reading, say, writing
+from server.schedule.models import Channel
+from server.web import is_english, say, writing
 
 TABS = (
     ("study_days.rules", N_("学习日")),
     ("tickers.tickers", N_("滚动字幕")),
+    ("pushes.pushes", N_("推送")),
+    ("airtime.rights", N_("播出权限")),
+    ("windows.windows", N_("地方窗口")),
+    ("channel_settings.channels", N_("频道设置")),
 )
 WEEKDAYS = {
     "MO": N_("周一"), "TU": N_("周二"), "WE": N_("周三"), "TH": N_("周四"), "FR": N_("周五"), "SA": N_("周六"),
@@ -55,13 +61,17 @@ def tried(form: str, change: Callable[[Session], object]) -> Refused | None:
 
 
 def answer(
-    refused: Refused | None, page: Callable[[Refused], str], endpoint: str, said: str, **where: str
+    refused: Refused | None,
+    page: Callable[[Refused], str],
+    endpoint: str,
+    said: str,
+    region: str | None = None,
 ) -> Response:
     """Back to the list, or the page again with what was wrong beside the form and everything still in it."""
     if refused:
         return make_response(page(refused), refused.status)
     flash(said, "success")
-    return redirect(url_for(endpoint, **where))
+    return redirect(url_for(endpoint, region=region))
 
 
 def show(
@@ -84,11 +94,13 @@ def show(
         refused=refused,
         known=known,
         kept=_keeper(refused),
+        picked=_picker(refused),
         places=regions.names(session, {*codes, *scopes, "13"}),
         near=[*((code, name) for code, name in regions.names(session, set(scopes)).items())]
         + [(child.code, child.name) for child in near],
         home=scopes[0] if scopes else "13",
         wall=wall,
+        named=lambda pairs, key, otherwise: dict(pairs).get(key, otherwise),
         repeats=repeats,
         now=clock.now(),
         may=lambda rule: may_change(who, rule),
@@ -108,6 +120,17 @@ def _keeper(refused: Refused | None) -> Callable[..., str]:
         return "" if value is None else str(value)
 
     return kept
+
+
+def _picker(refused: Refused | None) -> Callable[..., list[str]]:
+    """``picked(form, name, values)``: what was ticked or chosen in the refused form, else the values as they are."""
+
+    def picked(form: str, name: str, values: Iterable[object] = ()) -> list[str]:
+        if refused and refused.form == form:
+            return request.form.getlist(name)
+        return [str(value) for value in values]
+
+    return picked
 
 
 def may_change(who: Caller, rule: object) -> bool:
@@ -130,6 +153,14 @@ def number(name: str, default: int) -> int:
     return int(text)
 
 
+def chosen_numbers(name: str) -> list[int]:
+    """The numbers ticked in the form. Raises Invalid."""
+    texts = request.form.getlist(name)
+    if not all(text.isascii() and text.isdigit() and len(text) < 3 for text in texts):
+        raise Invalid(N_("须是一个整数：%(text)s"), code="number", text=" ".join(texts)[:20])
+    return [int(text) for text in texts]
+
+
 def wall(at: datetime | None) -> str:
     """A moment as a date and time field holds it, in Asia/Shanghai."""
     return at.astimezone(SHANGHAI).strftime("%Y-%m-%dT%H:%M") if at else ""
@@ -150,12 +181,15 @@ def repeats(rrule: str | None) -> str:
     return rrule
 
 
+def labelled(rows: Iterable[Section | Channel]) -> list[tuple[str, str]]:
+    """Sections or channels as a form offers them: what they are called by, in the reader's language."""
+    english = is_english()
+    return [
+        (row.slug if isinstance(row, Section) else row.id, row.name_en if english else row.name)
+        for row in rows
+    ]
+
+
 def own(who: Caller) -> str:
     """The region asked for, else the caller's own."""
     return request.args.get("region", "").strip() or next(iter(who.scopes(Action.SCHEDULE_VIEW)), "13")
-
-
-__all__ = [
-    "NEW", "Refused", "answer", "caller", "may_change", "number", "own", "reading", "repeats", "seen_version", "show",
-    "tried", "wall",
-]  # fmt: skip

@@ -39,6 +39,7 @@ blueprint = page_blueprint("study_days", __name__)
 SHOWN = timedelta(days=62)
 MOST_RULES = 200
 EVENING_ROWS = 4
+USUAL_TITLE = "集中学习"
 
 
 @blueprint.get("/schedule/rules")
@@ -89,6 +90,7 @@ def _page(refused: Refused | None, region: str | None = None, opened: str = "") 
             titles=further.titles(session, {p for _, e in shown if e.evening for p in e.evening.programmes}),
             patterns=_patterns(),
             rows=EVENING_ROWS,
+            usual_title=USUAL_TITLE,
             may_here=may_here,
         )
 
@@ -146,7 +148,7 @@ def put() -> Response:
         NEW,
         lambda session: further.put_study(
             session, caller(), region=region, starts_at=read_time(form.get("at", "")), duration_ms=_length_ms(),
-            rrule=_rrule(), title=form.get("title", "").strip() or "集中学习", now=clock.now(),
+            rrule=_rrule(), title=form.get("title", "").strip() or USUAL_TITLE, now=clock.now(),
         ),
     )  # fmt: skip
     return answer(refused, lambda why: _page(why, shown()), "study_days.rules", _("学习日已定；发布后送达站点"), region=region)  # fmt: skip
@@ -160,7 +162,7 @@ def change(rule_id: object) -> Response:
     def changed(session: Session) -> object:
         values = {
             "starts_at": read_time(request.form.get("at", "")), "duration_ms": _length_ms(), "rrule": _rrule(),
-            "title": request.form.get("title", "").strip()[:60] or "集中学习",
+            "title": request.form.get("title", "").strip()[:60] or USUAL_TITLE,
         }  # fmt: skip
         return further.change_study(
             session, caller(), str(rule_id), values, version=seen_version(), now=clock.now()
