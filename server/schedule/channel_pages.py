@@ -111,10 +111,10 @@ def set_logo(channel: str) -> Response:
 def set_fillers(channel: str) -> Response:
     """Choose what fills the gaps: programmes and whole sections, each with its weight; 0 leaves it out."""
 
-    def changed(session: Session) -> object:
+    def changed(session: Session) -> None:
         weights = _weights("programme", "weight")
         service.set_channel(session, caller(), channel, version=seen_version())
-        return service.set_fillers(
+        service.set_fillers(
             session, caller(), channel, list(weights), weights=weights,
             sections=_weights("section", "section_weight"),
         )  # fmt: skip
