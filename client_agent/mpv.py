@@ -24,6 +24,7 @@ from client_agent.screen import Heard, ScreenFailed
 
 log = logging.getLogger(__name__)
 ANSWER_S = 3.0
+LONGEST_SOCKET_PATH = 100
 START_S = 10.0
 STOP_S = 3.0
 SLATE = "av://lavfi:color=c=0x10273f:s=1280x720:r=5"
@@ -71,6 +72,7 @@ class Mpv:
         more_options: Sequence[str] = (),
     ) -> None:
         self._folder = folder
+        self._door = Door(folder)
         self._base = base_url.rstrip("/")
         self._volume = volume
         self._captions = captions
@@ -92,15 +94,16 @@ class Mpv:
         program = find_mpv()
         if program is None:
             raise ScreenFailed("没有找到 mpv / mpv is not installed")
-        address = _address(self._folder)
-        _end_leftover(address)
+        _end_leftover(self._door.ours)
         keys = self._folder / "mpv-keys.conf"
         try:
             keys.write_text("".join(f"{key} {action}\n" for key, action in _KEYS.items()), "ascii")
-            words = [*_OPTIONS, f"--input-ipc-server={address}", f"--input-conf={keys}"]
+            words = [*_OPTIONS, f"--input-ipc-server={self._door.its}", f"--input-conf={keys.resolve()}"]
             words += [f"--volume={self._volume:g}", f"--sub-visibility={'yes' if self._captions else 'no'}"]
-            self._process = subprocess.Popen([program, *words, *self._more], stdin=subprocess.DEVNULL)
-            self._link = _Link(_connect(address, self._process))
+            self._process = subprocess.Popen(
+                [program, *words, *self._more], stdin=subprocess.DEVNULL, cwd=self._folder
+            )
+            self._link = _Link(_connect(self._door.ours, self._process))
             for number, name in enumerate(_OBSERVED, 1):
                 self._link.ask(["observe_property", number, name])
         except (OSError, ScreenFailed) as error:
@@ -299,10 +302,26 @@ def _end_leftover(address: str) -> None:
             return
 
 
-def _address(folder: Path) -> str:
-    if os.name == "nt":
-        return rf"\\.\pipe\yuanbo-mpv-{os.getpid()}"
-    return str(folder / "mpv.sock")
+class Door:
+    """Where mpv's socket is: ``its`` name for it, given in its own folder, and ``ours``.
+
+    A socket's path may have 107 bytes and no more, while a data folder lies where somebody put it. mpv is told the bare
+    name; this process reaches it through the folder it holds open, where the system has such names.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._held: int | None = None
+        if os.name == "nt":
+            self.its = self.ours = rf"\\.\pipe\yuanbo-mpv-{os.getpid()}"
+            return
+        self.its, self.ours = "mpv.sock", str(folder / "mpv.sock")
+        if len(os.fsencode(self.ours)) > LONGEST_SOCKET_PATH and Path("/proc/self/fd").is_dir():
+            self._held = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+            self.ours = f"/proc/self/fd/{self._held}/mpv.sock"
+
+    def __del__(self) -> None:
+        if self._held is not None:
+            os.close(self._held)
 
 
 def _connect(address: str, process: subprocess.Popen[bytes]) -> IO[bytes]:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from client_agent.mpv import Mpv
+from client_agent.mpv import Door, Mpv
 from client_agent.projector import Projector, remembered
 from client_agent.reporting import open_outbox, open_tv
 from client_agent.screen import ScreenFailed, View
@@ -232,10 +232,11 @@ def test_after_a_power_cut_the_picture_is_back_within_twenty_seconds_at_the_plac
 
 def asked_of_mpv(folder, name):
     """A property of the mpv that an agent runs, by a second connection; None while it says nothing."""
+    door = Door(folder)
     try:
         with closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as link:
             link.settimeout(1)
-            link.connect(str(folder / "mpv.sock"))
+            link.connect(door.ours)
             link.sendall(json.dumps({"command": ["get_property", name], "request_id": 77}).encode() + b"\n")
             for line in link.makefile("rb"):
                 said = json.loads(line)
@@ -244,3 +245,15 @@ def asked_of_mpv(folder, name):
     except (OSError, ValueError):
         return None
     return None
+
+
+def test_a_data_folder_may_lie_deeper_than_a_sockets_path_may_be_long(tmp_path):
+    deep = tmp_path / ("深" * 30) / ("处" * 30)
+    deep.mkdir(parents=True)
+    screen = Mpv(deep, "http://127.0.0.1:9/", more_options=HEADLESS)
+    screen.start()
+    try:
+        assert screen.is_alive()
+        assert asked_of_mpv(deep, "volume") == 80.0
+    finally:
+        screen.stop()

@@ -15,6 +15,9 @@ from server.web import PUBLIC, rule_of
 OPEN_TO_ALL = {
     "/", "/healthz", "/readyz", "/sign-in", "/sign-out", "/language/<locale>", "/api/docs", "/api/openapi.json",
     "/api/v1/enrolments", "/api/v1/batches", "/api/v1/batches/marks",
+    # What viewers and partners read without an account: listings, the released catalogue, its previews.
+    "/listings", "/listings/<region>", "/listings/<region>/<name>", "/oai", "/feeds/released.xml",
+    "/shared/<programme_id>.mp4",
 }  # fmt: skip
 
 
