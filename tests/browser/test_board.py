@@ -149,7 +149,7 @@ def test_one_evening_of_a_series_moves_alone_or_all_move(page: Page, world: Worl
     page.locator("#board-scope").get_by_role("button", name="只改这一次").click()
     said(page, "12:30")
     assert world.placed("一周菜价") == [world.at(0, 12), world.at(0, 12, 30)], "the series and a one-off"
-    page.locator("#board-grid .ec-event").filter(has_text="↻").nth(2).focus()
+    page.locator("#board-grid .ec-event").filter(has=page.locator(".yb-series")).nth(2).focus()
     page.keyboard.press("Shift+ArrowLeft")
     page.locator("#board-scope").get_by_role("button", name="整个系列").click()
     said(page, "11:30")
