@@ -94,7 +94,7 @@ class ObjectServer:
         arguments += [
             f"-s3.config={accounts}",
             "-master.volumeSizeLimitMB=64",
-            "-volume.max=20",
+            "-volume.max=2000",  # each bucket takes some, and each test takes a bucket; an empty one is nothing on disk
             "-master.telemetry=false",
         ]
         with (self._folder / "server.log").open("wb") as log:

@@ -69,19 +69,16 @@ def test_a_file_is_fetched_piece_by_piece_and_is_the_signed_one(fetching):
 
 
 def test_a_flipped_byte_is_refused_the_source_blamed_and_the_piece_fetched_elsewhere(fetching):
-    def flip_third(request, status, headers, body):
-        wrong = request.range == f"bytes={2 * PIECE_LENGTH}-{3 * PIECE_LENGTH - 1}"
-        return status, headers, bytes([body[0] ^ 1]) + body[1:] if wrong else body
+    def flip(_request, status, headers, body):
+        return status, headers, bytes([body[0] ^ 1]) + body[1:] if len(body) == PIECE_LENGTH else body
 
-    liar, honest = fetching.source(flip_third), fetching.source()
+    liar, honest = fetching.source(flip), fetching.source()
     summary = fetching.fetch(liar, honest)
     assert fetching.stored() == DATA
     assert summary.failed == {}
     assert list(fetching.sources.blamed()) == [liar.url]
     asked_of_liar = [span for _, span in media_requests(liar)]
-    assert asked_of_liar[-1] == f"bytes={2 * PIECE_LENGTH}-{3 * PIECE_LENGTH - 1}", (
-        "nothing more after the lie"
-    )
+    assert len(asked_of_liar) == 1, "nothing more after the lie"
     assert len(media_requests(honest)) + len(asked_of_liar) == 5 + 1
 
 
