@@ -57,6 +57,13 @@ class Book:
             elif version > BOOK_VERSION:
                 raise sqlite3.DatabaseError(f"schema {version} is newer than this program")
 
+    def have(self, *tables: str) -> None:
+        """Make a module's own tables where they are missing. ``tables``: CREATE … IF NOT EXISTS statements; a later
+        version only ever adds to them."""
+        with self.transaction():
+            for statement in tables:
+                self.execute(statement)
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing. Raises StorageFailed."""

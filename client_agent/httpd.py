@@ -11,34 +11,28 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import pkgutil
 import re
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
-from msgspec import Meta
 
-from client_agent.book import Book
+from client_agent import routes
+from client_agent.desk import routes as desk_routes
 from client_agent.errors import AgentError
-from client_agent.evening import Evening, HeadCount, NoSession, StudyDeed
-from client_agent.guide import Guide
-from client_agent.outbox import Outbox, OutboxFull
-from client_agent.player import Player, Superseded, UnknownPlay
+from client_agent.outbox import OutboxFull
 from client_agent.ranges import Unsatisfiable, read_range
-from client_agent.sessions import PlayState, Subject
-from client_agent.store import Store, VerifiedFile
-from client_agent.tvdata import CannotPlay, TvData
-from protocol.batch import Face, Mode, Voice, VoiceKind
-from protocol.documents import FileKind, ReleaseManifest, Sha256Hex
+from client_agent.routes import Refused, TvParts
+from client_agent.store import VerifiedFile
+from protocol.documents import FileKind, ReleaseManifest
 
 log = logging.getLogger(__name__)
 
@@ -48,9 +42,6 @@ SENDING_S = 300
 """A paused player stops reading; after this long its connection goes, and it asks again when it plays on."""
 TRIM_AFTER_S = 60
 MAX_BODY = 4 * 1024
-MAX_LISTING_STEP = 7
-PLACE_EVERY_MS = 10_000
-WISH_AGAIN_MS = 24 * 60 * 60 * 1000
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self' blob:; "
     "connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -62,75 +53,17 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
-_PAGE = {
-    "/": ("index.html", "text/html; charset=utf-8"),
-    "/tv.css": ("tv.css", "text/css; charset=utf-8"),
-    "/tv.js": ("tv.js", "text/javascript; charset=utf-8"),
-    "/words.js": ("words.js", "text/javascript; charset=utf-8"),
-    "/screen.js": ("screen.js", "text/javascript; charset=utf-8"),
-    "/views.js": ("views.js", "text/javascript; charset=utf-8"),
-    "/choosing.js": ("choosing.js", "text/javascript; charset=utf-8"),
-    "/evening.js": ("evening.js", "text/javascript; charset=utf-8"),
-    "/overlays.js": ("overlays.js", "text/javascript; charset=utf-8"),
+ANSWERS = {**routes.ANSWERS, **desk_routes.ANSWERS}
+DEEDS = {**routes.DEEDS, **desk_routes.DEEDS}
+_KINDS = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
 }
 _FONTS = {".css": "text/css; charset=utf-8", ".woff2": "font/woff2", ".woff": "font/woff"}
 _MEDIA = re.compile(r"^/media/([0-9a-f]{64})/([A-Za-z0-9_-]{1,32})\.mp4$")
 _FILE = re.compile(r"^/files/([0-9a-f]{64})/(poster|subtitles|sprite)$")
 _FONT = re.compile(r"^/fonts/((?:[A-Za-z0-9_-]+/)?[A-Za-z0-9_.\[\]-]+)$")
-
-
-class PlayRequest(msgspec.Struct, frozen=True):
-    """The page begins to play a release."""
-
-    mode: Mode
-    release: Sha256Hex
-
-
-class PositionReport(msgspec.Struct, frozen=True):
-    """Where the page is in a play. ``jump``: the position was chosen, not reached."""
-
-    play: Annotated[str, Meta(max_length=64)]
-    position_ms: Annotated[int, Meta(ge=0, le=2**40)]
-    state: PlayState
-    jump: bool = False
-
-
-class Liking(msgspec.Struct, frozen=True):
-    """What somebody thought of a programme he just saw."""
-
-    release: Sha256Hex
-    face: Face
-
-
-class Wishing(msgspec.Struct, frozen=True):
-    """想看: a programme that cannot be seen yet, or what was searched for and not found."""
-
-    release: Sha256Hex | None = None
-    text: Annotated[str, Meta(max_length=40)] = ""
-
-
-@dataclass(frozen=True)
-class TvParts:
-    """What the server works with."""
-
-    data: TvData
-    guide: Guide
-    store: Store
-    player: Player
-    outbox: Outbox
-    book: Book
-    evening: Evening
-    now_ms: Callable[[], int]
-    fonts: Path | None = None
-
-
-class Refused(Exception):
-    """An answer that is no success: status and a word the page knows."""
-
-    def __init__(self, status: HTTPStatus, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
 
 
 class TvServer(ThreadingHTTPServer):
@@ -243,10 +176,10 @@ class _Handler(BaseHTTPRequestHandler):
         page = self.server.page_file(path)
         if page is not None:
             self._send_page(*page)
-        elif path in _ANSWERS:
+        elif path in ANSWERS:
             query = parse_qs(urlsplit(self.path).query)
             self._send_json(
-                _ANSWERS[path](self.server.parts, {name: found[-1] for name, found in query.items()})
+                ANSWERS[path](self.server.parts, {name: found[-1] for name, found in query.items()})
             )
         elif found := _MEDIA.match(path):
             self._send_media(found[1], found[2])
@@ -260,9 +193,9 @@ class _Handler(BaseHTTPRequestHandler):
             raise Refused(HTTPStatus.NOT_FOUND, "path")
 
     def _post(self, path: str) -> None:
-        if path not in _DEEDS:
+        if path not in DEEDS:
             raise Refused(HTTPStatus.NOT_FOUND, "path")
-        kind, deed, status = _DEEDS[path]
+        kind, deed, status = DEEDS[path]
         self._send_json(deed(self.server.parts, self._body(kind)), status)
 
     def _body(self, kind: type[Any]) -> Any:
@@ -398,151 +331,6 @@ class _Handler(BaseHTTPRequestHandler):
         log.debug(format, *args)
 
 
-# --- what the routes call ---------------------------------------------------------------------------------------------
-def begin_play(parts: TvParts, request: PlayRequest) -> dict[str, Any]:
-    """A play begins: its id, where its medium is, and what it is. Raises Refused."""
-    if request.mode is Mode.STUDY and not parts.evening.plays(request.release):
-        raise Refused(HTTPStatus.CONFLICT, "no-session")
-    try:
-        start = parts.data.start(request.mode, request.release)
-    except CannotPlay as error:
-        raise Refused(HTTPStatus.CONFLICT, error.reason) from error
-    play = parts.player.begin(start.subject)
-    parts.store.watched(start.sha256, parts.now_ms())
-    return {"play": play, **start.answer}
-
-
-def note_position(parts: TvParts, report: PositionReport) -> dict[str, Any]:
-    """The page says where it is; how much was counted so far. Raises Refused."""
-    session = parts.player.session
-    before = session.played_ms if session is not None else 0
-    try:
-        counted = parts.player.report(report.play, report.state, report.position_ms, jump=report.jump)
-    except UnknownPlay as error:
-        raise Refused(HTTPStatus.NOT_FOUND, "play") from error
-    except Superseded as error:
-        raise Refused(HTTPStatus.CONFLICT, "superseded") from error
-    if session is not None and session.id == report.play:
-        _keep_place(parts, session.subject, report)
-        if session.subject.mode is Mode.STUDY:
-            parts.evening.heard(session.subject.release, report.position_ms, counted - before)
-    return {"counted_ms": counted}
-
-
-def _keep_place(parts: TvParts, subject: Subject, report: PositionReport) -> None:
-    """Where a chosen programme was left, so that it can be gone on with; written when it matters, not every 2 s."""
-    if subject.mode is not Mode.LIBRARY:
-        return
-    if report.state is PlayState.ENDED:
-        parts.book.forget_position(subject.release)
-        return
-    before = parts.book.positions().get(subject.release)
-    moved = before is None or abs(report.position_ms - before) >= PLACE_EVERY_MS
-    if moved or report.state is not PlayState.PLAYING:
-        parts.book.keep_position(
-            subject.release, report.position_ms, subject.duration_ms, now_ms=parts.now_ms()
-        )
-
-
-def study(parts: TvParts, asked: StudyDeed) -> dict[str, Any]:
-    """A step of the evening's study. Raises Refused."""
-    try:
-        parts.evening.act(asked)
-    except NoSession as error:
-        raise Refused(HTTPStatus.CONFLICT, "no-session") from error
-    return {"study": parts.data.study()}
-
-
-def count_heads(parts: TvParts, heads: HeadCount) -> dict[str, Any]:
-    """A roll was called. Raises Refused."""
-    try:
-        parts.evening.count_heads(heads)
-    except NoSession as error:
-        raise Refused(HTTPStatus.CONFLICT, "no-session") from error
-    return {"study": parts.data.study()}
-
-
-def like(parts: TvParts, said: Liking) -> dict[str, Any]:
-    """Somebody pressed one of three faces. Raises Refused."""
-    manifest = _known(parts, said.release)
-    parts.outbox.append(Voice, says=VoiceKind.LIKING, face=said.face, **_named(manifest))
-    return {"noted": True}
-
-
-def wish(parts: TvParts, said: Wishing) -> dict[str, Any]:
-    """Somebody wants to see something; the same wish counts once a day. Raises Refused."""
-    text = " ".join(said.text.split())
-    if said.release is None and not text:
-        raise Refused(HTTPStatus.BAD_REQUEST, "nothing")
-    fields = _named(_known(parts, said.release)) if said.release else {"text": text}
-    what = said.release or text.lower()
-    if parts.book.wish(what, now_ms=parts.now_ms(), again_after_ms=WISH_AGAIN_MS):
-        parts.outbox.append(Voice, says=VoiceKind.WISH, **fields)
-    return {"noted": True}
-
-
-def _known(parts: TvParts, release: str) -> ReleaseManifest:
-    manifest = parts.guide.manifest(release)
-    if manifest is None:
-        raise Refused(HTTPStatus.NOT_FOUND, "release")
-    return manifest
-
-
-def _named(manifest: ReleaseManifest) -> dict[str, Any]:
-    return {
-        "programme": manifest.programme,
-        "edition": manifest.edition,
-        "title": manifest.title,
-        "section": manifest.section,
-    }
-
-
-_DEEDS: dict[str, tuple[type[Any], Callable[[TvParts, Any], object], HTTPStatus]] = {
-    "/api/plays": (PlayRequest, begin_play, HTTPStatus.CREATED),
-    "/api/positions": (PositionReport, note_position, HTTPStatus.OK),
-    "/api/study": (StudyDeed, study, HTTPStatus.OK),
-    "/api/heads": (HeadCount, count_heads, HTTPStatus.CREATED),
-    "/api/likings": (Liking, like, HTTPStatus.CREATED),
-    "/api/wishes": (Wishing, wish, HTTPStatus.CREATED),
-}
-"""What the page may do: the form of the request, what is done, and the status of success."""
-
-
-def _listing(parts: TvParts, query: dict[str, str]) -> object:
-    step = query.get("day", "0")
-    if not re.fullmatch(r"-?\d", step) or abs(int(step)) > MAX_LISTING_STEP:
-        raise Refused(HTTPStatus.BAD_REQUEST, "day")
-    return parts.data.listing(int(step))
-
-
-def _programme(parts: TvParts, query: dict[str, str]) -> object:
-    found = parts.data.programme(query.get("release", ""))
-    if found is None:
-        raise Refused(HTTPStatus.NOT_FOUND, "release")
-    return found
-
-
-def _numbered(parts: TvParts, query: dict[str, str]) -> object:
-    number = query.get("n", "")
-    if not re.fullmatch(r"[0-9]{1,4}", number):
-        raise Refused(HTTPStatus.BAD_REQUEST, "number")
-    found = parts.data.numbered(int(number))
-    if found is None:
-        raise Refused(HTTPStatus.NOT_FOUND, "number")
-    return found
-
-
-_ANSWERS: dict[str, Callable[[TvParts, dict[str, str]], object]] = {
-    "/api/state": lambda parts, _: parts.data.state(),
-    "/api/alive": lambda parts, _: parts.data.alive(),
-    "/api/listing": _listing,
-    "/api/library": lambda parts, _: parts.data.library(),
-    "/api/programme": _programme,
-    "/api/replay": lambda parts, _: parts.data.replay(),
-    "/api/number": _numbered,
-}
-
-
 def _sniffed(first: bytes, file: VerifiedFile) -> str:
     """The content type of a companion, by its first bytes; nothing else is ever guessed by the browser."""
     for magic, kind in ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG", "image/png"), (b"WEBVTT", "text/vtt")):
@@ -553,9 +341,12 @@ def _sniffed(first: bytes, file: VerifiedFile) -> str:
 
 
 def _read_page() -> dict[str, tuple[bytes, str, str]]:
+    """The page's own files, whatever stands in its folder: path → (bytes, content type, tag)."""
     found = {}
-    for path, (name, kind) in _PAGE.items():
-        data = pkgutil.get_data("client_agent", f"tv/{name}")
-        assert data is not None, name
-        found[path] = (data, kind, f'"{hashlib.sha256(data).hexdigest()[:32]}"')
+    for file in resources.files("client_agent").joinpath("tv").iterdir():
+        kind = _KINDS.get(Path(file.name).suffix)
+        if kind is not None:
+            data = file.read_bytes()
+            path = "/" if file.name == "index.html" else f"/{file.name}"
+            found[path] = (data, kind, f'"{hashlib.sha256(data).hexdigest()[:32]}"')
     return found

@@ -10,11 +10,13 @@ from pathlib import Path
 
 from client_agent.agent import Agent
 from client_agent.book import Book
+from client_agent.desk.desk import Desk
 from client_agent.evening import Evening
-from client_agent.httpd import TvParts, TvServer
+from client_agent.httpd import TvServer
 from client_agent.outbox import Outbox, Stamp
 from client_agent.player import Player
 from client_agent.reporter import HttpLine, Reporter
+from client_agent.routes import TvParts
 from client_agent.tvdata import TvData
 
 FAULTS_AN_HOUR = 20
@@ -69,6 +71,7 @@ def open_tv(agent: Agent, outbox: Outbox, port: int, host: str = "127.0.0.1") ->
         outbox=outbox,
         book=book,
         evening=evening,
+        desk=Desk(agent),
         now_ms=lambda: agent.clock.for_programmes()[0],
         fonts=find_fonts(),
     )

@@ -1,6 +1,6 @@
 /* Puts it together: what the agent says, what the keys do, what is on the screen.
 
-   where     watch ──OK, ▲, 返回; ◀ 回看──► menu (首页 节目单 回看 点播 搜索 设置) ──OK on a card──► chosen ──返回──► menu
+   where     watch ──OK, ▲, 返回; ◀ 回看──► menu (首页 节目单 回看 点播 搜索 站务 设置) ──OK on a card──► chosen ──返回──► menu
                ▲                             │                                              │ end
                └──返回, 全屏收看───────────────┘                          menu ◄──any key── faces
                study: 集中学习 from its first second until it is closed, whatever else is on; a restart comes back to it.
@@ -8,7 +8,7 @@
 */
 (function () {
   'use strict';
-  var Views = TV.Views, Overlays = TV.Overlays, Evening = TV.Evening, Screen = TV.Screen, byId = Views.byId, setText = Views.setText, show = Views.show;
+  var Views = TV.Views, Overlays = TV.Overlays, Evening = TV.Evening, Desk = TV.Desk, Screen = TV.Screen, byId = Views.byId, setText = Views.setText, show = Views.show;
   var POLL_MS = 5000, BAR_MS = 6000, TOAST_MS = 4000, RETRY_MS = [1000, 2000, 4000, 8000, 15000];
   var where = 'watch';              /* watch, menu, chosen, faces, study */
   var data = { state: null, library: null, listing: null, replay: null, day: 0, captions: true, big: false };
@@ -77,6 +77,7 @@
   function interrupt() {
     if (where === 'chosen' || where === 'faces' || where === 'study') { Screen.clear(); }
     where = 'watch';
+    dropLayers();
     Overlays.rate(null);
     Overlays.dropNumber();
     retryAt = 0;
@@ -244,8 +245,16 @@
         if (where === 'menu' && Views.view === 'replay') { draw(stay ? null : Views.firstReplay(data)); }
       });
     }
+    if (Desk.page(view)) { loadPage(Desk.page(view)); }
     draw(wanted);
     paint();
+  }
+  function loadPage(page) {
+    if (!page.load) { return; }
+    ask('GET', page.load, null, function (status, answer) {
+      Desk.told[page.name] = status === 200 ? answer : null;
+      if (where === 'menu' && Views.view === 'desk-' + page.name) { draw(); }
+    });
   }
   function chooseTab(view) { openMenu(view, 'tab-' + view); Views.move('down'); }
   function closeMenu() {
@@ -257,6 +266,10 @@
     watch: closeMenu,
     study: function () { study('begin'); },
     open: function (view) { openMenu(view); },
+    desk: function (name) { openMenu('desk-' + name); },
+    again: function () { if (Desk.page(Views.view)) { loadPage(Desk.page(Views.view)); } },
+    post: TV.post,
+    toast: function (text) { toast(text); },
     play: playChosen,
     day: function (step) { data.day = step; fetchListing(function () { drawListing('day' + step); }); },
     redraw: function (wanted) { draw(wanted); },
@@ -274,6 +287,8 @@
   function draw(wanted) {
     drawn = signature();
     if (Views.view === 'listing') { drawListing(wanted); return; }
+    var page = Desk.page(Views.view);
+    if (page) { Views.draw(Views.view, Desk.view(page, acts), TV.say(page.footer), wanted); return; }
     Views.draw(Views.view, Views[Views.view](data, acts), TV.say({ replay: 'keys_replay', search: 'keys_search' }[Views.view] || 'keys_home'), wanted);
   }
   function drawListing(wanted) { Views.draw('listing', Views.listing(data, acts), TV.say('keys_list'), wanted); }
@@ -304,6 +319,7 @@
     paintBar(state, what, now);
     Overlays.paint(state, now, where);
     Evening.paint(state, now, where);
+    layers.forEach(function (layer) { if (layer.paint) { layer.paint(state, now); } });
     paintTicker(state, urgent && !idle ? urgent : null);
     var soundless = Screen.muted() && where !== 'menu';
     show('hint', soundless && !idle);
@@ -369,15 +385,31 @@
   };
   var CODES = { 37: 'left', 38: 'up', 39: 'right', 40: 'down', 13: 'ok', 32: 'ok', 23: 'ok', 27: 'back', 8: 'back', 4: 'back', 166: 'back', 461: 'back', 10009: 'back' };
 
+  /* What is asked over the whole screen has the keys until it is closed. */
+  var layers = [];
+  TV.open = function (layer) { layers.push(layer); paint(); };
+  TV.close = function (layer) { layers = layers.filter(function (one) { return one !== layer; }); paint(); };
+  function dropLayers() {
+    var open = layers;
+    layers = [];
+    open.forEach(function (layer) { if (layer.dropped) { layer.dropped(); } });
+  }
+
   function pressed(event) {
     var key = NAMES[event.key] || CODES[event.keyCode];
     if (event.ctrlKey || event.altKey || event.metaKey) { return; }
     if (Screen.muted()) { Screen.setMuted(false); }
     var digit = digitOf(event);
+    if (digit !== null && layers.length) {
+      event.preventDefault();
+      if (layers[layers.length - 1].digit) { layers[layers.length - 1].digit(digit); paint(); }
+      return;
+    }
     if (digit !== null && where === 'study') { event.preventDefault(); Evening.digit(digit); paint(); return; }
     if (digit !== null && where !== 'faces') { event.preventDefault(); Overlays.digit(digit); paint(); return; }
     if (!key) { return; }
     event.preventDefault();
+    if (layers.length) { layers[layers.length - 1].key(key, event.repeat); paint(); return; }
     if (key === 'ok' && Overlays.dueNumber(true)) { playNumber(); return; }
     if (key === 'back' && Overlays.typing()) { Overlays.dropNumber(); paint(); return; }
     ({ watch: atWatch, menu: atMenu, chosen: atChosen, faces: atFaces, study: atStudy })[where](key, event.repeat);
@@ -398,7 +430,8 @@
   }
   function atMenu(key, repeat) {
     if (key === 'back') {
-      if (Views.view === 'home') { closeMenu(); } else { openMenu('home', 'tab-' + Views.view); }
+      var page = Desk.page(Views.view);
+      if (page) { openMenu('desk', 'tile-' + page.name); } else if (Views.view === 'home') { closeMenu(); } else { openMenu('home', 'tab-' + Views.view); }
     } else if (key === 'ok') {
       var focused = Views.focused();
       if (focused && !repeat) { focused.act(); }

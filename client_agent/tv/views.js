@@ -31,9 +31,11 @@
 
   Views.setRows = function (made, wanted) {
     rows = made.filter(function (row) { return row.length; });
-    var found = find(wanted || name) || find(remembered[Views.view]) || { row: Math.min(1, rows.length - 1), column: 0 };
+    var found = find(wanted || name) || find(remembered[Views.view]) || (rows.length > 1 ? { row: 1, column: 0 } : { row: 0, column: current() });
     Views.focusAt(found.row, found.column);
   };
+  /* Where a page has nothing to choose, its tab has the focus. */
+  function current() { return Math.max(0, Views.TABS.indexOf(String(Views.view).split('-')[0])); }
   function find(wanted) {
     for (var r = 0; wanted && r < rows.length; r++) {
       for (var c = 0; c < rows[r].length; c++) {
@@ -103,13 +105,13 @@
   }
 
   /* --- the frame: tabs, clock, keys --- */
-  Views.TABS = ['home', 'listing', 'replay', 'library', 'search', 'settings'];
+  Views.TABS = ['home', 'listing', 'replay', 'library', 'search', 'desk', 'settings'];
   var tabs = [];
   Views.drawTabs = function (choose) {
     var nav = byId('tabs');
     nav.textContent = '';
     tabs = Views.TABS.map(function (tab) {
-      var made = stop('tab-' + tab, 'tab' + (Views.view === tab ? ' current' : ''), function () { choose(tab); }, [el('span', '', TV.say(tab))]);
+      var made = stop('tab-' + tab, 'tab' + (Views.view.split('-')[0] === tab ? ' current' : ''), function () { choose(tab); }, [el('span', '', TV.say(tab))]);
       nav.appendChild(made);
       return made;
     });
@@ -119,7 +121,7 @@
     var main = byId('view'), drawn = parts(main);
     Views.view = view;
     byId('keys').textContent = footer;
-    byId('shell').className = byId('shell').className.replace(/ ?on-\w+/g, '') + ' on-' + view;
+    byId('shell').className = byId('shell').className.replace(/ ?on-[\w-]+/g, '') + ' on-' + view;
     Views.setRows([tabs].concat(drawn), wanted);
   };
 

@@ -3,7 +3,7 @@ var TV = {};
 
 TV.WORDS = {
   zh: {
-    home: '首页', listing: '节目单', library: '点播', replay: '回看', search: '搜索', settings: '设置',
+    home: '首页', listing: '节目单', library: '点播', replay: '回看', search: '搜索', desk: '站务', settings: '设置',
     on_air: '正在播出', between: '间隙短片', next: '接下来', watch_full: '全屏收看', whole_listing: '看节目单',
     chosen: '点播', chosen_row: '随时点播', minutes: '分钟',
     yesterday: '昨天', today: '今天', tomorrow: '明天',
@@ -42,7 +42,7 @@ TV.WORDS = {
     weekdays: ['星期日', '星期一', '星期二', '星期三', '星期四', '星期五', '星期六'], date: '{0}月{1}日 {2}'
   },
   en: {
-    home: 'Home', listing: 'Listing', library: 'Library', replay: 'Catch-up', search: 'Search', settings: 'Settings',
+    home: 'Home', listing: 'Listing', library: 'Library', replay: 'Catch-up', search: 'Search', desk: 'Desk', settings: 'Settings',
     on_air: 'Now playing', between: 'Short films', next: 'Next', watch_full: 'Full screen', whole_listing: 'Listing',
     chosen: 'Library', chosen_row: 'Watch any time', minutes: 'min',
     yesterday: 'Yesterday', today: 'Today', tomorrow: 'Tomorrow',
@@ -83,6 +83,13 @@ TV.WORDS = {
 };
 
 TV.lang = 'zh';
+
+/* Words that belong to one file stand in that file. */
+TV.words = function (zh, en) {
+  var name;
+  for (name in zh) { TV.WORDS.zh[name] = zh[name]; }
+  for (name in en) { TV.WORDS.en[name] = en[name]; }
+};
 
 /* A word in the chosen language; {0}, {1} are replaced. */
 TV.say = function (name) {

@@ -12,17 +12,18 @@ from datetime import datetime, time, timedelta
 from enum import StrEnum
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from protocol.regions import lineage
 from protocol.times import SHANGHAI
 from server.i18n import N_
+from server.schedule.lines import line_of, reachable_bytes
 
 EVENING = time(19, 0)
 SILENT_AFTER = timedelta(hours=26)
-"""Health comes at least hourly over a line; a day and a bit of silence is a fault or a village without a line."""
-ASSUMED_BPS = 2_000_000
-"""The line of a station that has measured none yet (a village's usual 2 Mbit/s)."""
+"""Health comes at least hourly over a line; a day and a bit of silence is a fault or a village without a line. The
+conflict report forgives a week: it looks days ahead, this at tonight."""
 KEPT_FREE = 0.10
 POLL = timedelta(minutes=10)
 """Within this a station that is there has asked for what is new."""
@@ -180,30 +181,11 @@ def _by_line(report: Report, lacking: int, now: datetime, until: datetime) -> Ve
         return Verdict(Reach.CANNOT, Cause.DISK, lacking)
     if report.monthly_cap_bytes and report.month_bytes + lacking > report.monthly_cap_bytes:
         return Verdict(Reach.CANNOT, Cause.CAP, lacking)
-    speeds = [speed for speed in report.speed_by_hour if speed]
-    typical = sorted(speeds)[len(speeds) // 2] if speeds else report.throughput_bps
-    is_assumed = not typical
-    can = fetchable(report, typical or ASSUMED_BPS, now + POLL, until)
+    line = line_of(msgspec.structs.asdict(report))
+    can = reachable_bytes(line, now + POLL, until)
     if lacking <= can:
-        return Verdict(Reach.COMING, None, lacking, is_assumed)
-    return Verdict(Reach.CANNOT, Cause.SLOW if can else Cause.HOURS, lacking, is_assumed)
-
-
-def fetchable(report: Report, typical_bps: int, begin: datetime, until: datetime) -> int:
-    """How many bytes a line brings in a span: hour by hour at the speed measured then, inside the allowed hours."""
-    total = 0.0
-    at = begin.astimezone(SHANGHAI)
-    while at < until:
-        following = min((at + timedelta(hours=1)).replace(minute=0, second=0, microsecond=0), until)
-        if _is_allowed(at.hour, report.download_from_hour, report.download_to_hour):
-            speed = report.speed_by_hour[at.hour] if len(report.speed_by_hour) == 24 else 0
-            total += (speed or typical_bps) / 8 * (following - at).total_seconds()
-        at = following
-    return int(total)
-
-
-def _is_allowed(hour: int, begins: int, ends: int) -> bool:
-    return begins <= hour < ends if begins < ends else hour >= begins or hour < ends
+        return Verdict(Reach.COMING, None, lacking, not line.is_measured)
+    return Verdict(Reach.CANNOT, Cause.SLOW if can else Cause.HOURS, lacking, not line.is_measured)
 
 
 def as_json(found: Arrival, number: int, signed_at: str) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from server.identity.rules import Action, Caller
 from server.publish import service as publish
 from server.publish.models import Publication
 from server.regions import service as regions
+from server.schedule.lines import ASSUMED_BPS
 from server.web import Problem, caller, config, page_blueprint, permit, reading, spec
 
 blueprint = page_blueprint("arrival", __name__)
@@ -38,7 +39,7 @@ class ArrivalQuery(Struct, kw_only=True):
 
 class ArrivalView(Struct, kw_only=True):
     """Stations that have a publication with all it schedules, that will by ``until`` (the next 19:00), that cannot;
-    causes by code. ``assumed``: how many of them have no measured line and were reckoned at 2 Mbit/s."""
+    causes by code. ``assumed``: how many of them have no measured line and were reckoned at 500 kbit/s (``schedule.lines.ASSUMED_BPS``)."""
 
     number: int
     region: str
@@ -94,6 +95,7 @@ def _page(number: int, template: str) -> str:
         template,
         row=row,
         found=found,
+        assumed_kbps=ASSUMED_BPS // 1000,
         region=region,
         path=[step for step in path if who.can(Action.STATIONS_VIEW, step.code)],
         causes=[(CAUSES[cause], count) for cause, count in found.causes.most_common()],

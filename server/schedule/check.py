@@ -22,7 +22,8 @@ from server.identity.rules import Action, Caller
 from server.regions import service as regions
 from server.regions.models import Region
 from server.schedule.conflicts import Facts, Finding, Limits, Severity, by_urgency, find_conflicts, finding
-from server.schedule.feasibility import Feasibility, Line, Need, Station, feasibility
+from server.schedule.feasibility import Feasibility, Need, Station, feasibility
+from server.schedule.lines import line_of
 from server.schedule.loading import load_rules
 from server.schedule.models import Slot
 from server.schedule.placement import Placed
@@ -303,16 +304,10 @@ def station_of(
     """A station from its terminal's last health report; what is not in it is not assumed to be well."""
     if not health:
         return Station(station_id, region, heard_at=None)
-    cap = health.get("monthly_cap_bytes") or 0
     return Station(
         id=station_id,
         region=region,
-        line=Line(
-            speeds=tuple(health.get("speed_by_hour") or ()),
-            from_hour=health.get("download_from_hour", 0),
-            to_hour=health.get("download_to_hour", 24),
-            cap_left=max(0, cap - (health.get("month_bytes") or 0)) if cap else None,
-        ),
+        line=line_of(health),
         missing=tuple(health.get("missing") or ()),
         missing_bytes=health.get("missing_bytes") or 0,
         heard_at=seen,

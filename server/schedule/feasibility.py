@@ -1,9 +1,9 @@
 """Which stations cannot have an item by its air time, at the speed they really have. Pure.
 
 A station fetches what it lacks in the order of air times, inside its allowed hours, at the speed it measured for each
-hour of the day, within its monthly cap. What it lacks is what it reported; what was announced after its last report it
-lacks whole. Hours without a measurement count at the median of the others; a station that measured nothing, or was
-never heard, counts at ``ASSUMED_BPS``, and the answer says for how many that was assumed.
+hour of the day, within its monthly cap (lines.py). What it lacks is what it reported; what was announced after its last
+report it lacks whole. A station whose line was never measured counts at ``ASSUMED_BPS``, and the answer says for how
+many that was assumed.
 
 54,145 stations: those that lack the same and may fetch in the same hours are one class. For each class the one steady
 speed is computed that would do for everything; only a station whose slowest hour is below it is looked at item by item.
@@ -16,18 +16,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import lru_cache
-from statistics import median
 
 from protocol.regions import lineage, within
-from protocol.times import SHANGHAI
+from server.schedule.lines import UNKNOWN, Line, allowed_hours, filled, slowest
 
-ASSUMED_BPS = 500_000
-"""A quarter of the 2 Mbit/s lines that village stations were given; used where nothing was measured."""
 SILENT_AFTER = timedelta(days=7)
 MOST_MISSING = 100
 """A report names at most so many releases."""
-HOUR_S = 3600
 
 
 class Cause(StrEnum):
@@ -38,24 +33,13 @@ class Cause(StrEnum):
 
 
 @dataclass(frozen=True)
-class Line:
-    """How a station may fetch: bit/s by hour of the day (empty: nothing measured), the hours allowed, and what is left
-    of its month in bytes (None: no cap)."""
-
-    speeds: tuple[int, ...] = ()
-    from_hour: int = 0
-    to_hour: int = 24
-    cap_left: int | None = None
-
-
-@dataclass(frozen=True)
 class Station:
     """A station as it last reported. ``missing`` are releases in the order of their air times, ``missing_bytes`` what
     they lack together. ``heard_at`` None: never."""
 
     id: str
     region: str
-    line: Line = Line()
+    line: Line = UNKNOWN
     missing: tuple[str, ...] = ()
     missing_bytes: int = 0
     heard_at: datetime | None = None
@@ -152,7 +136,7 @@ class _Reckoning:
             return
         silent = station.heard_at is None or self._now - station.heard_at > SILENT_AFTER
         self._result.silent += silent
-        self._result.unmeasured += not any(station.line.speeds)
+        self._result.unmeasured += not station.line.is_measured
         self._result.clipped += len(station.missing) >= MOST_MISSING
         demand = self._demand(station, needs)
         key = (needs, demand.lacking)
@@ -163,15 +147,14 @@ class _Reckoning:
             self._result.prospects[self._needs[place].item].cannot[station.id] = cause
 
     def _is_easy(self, line: Line, demand: _Demand, silent: bool) -> bool:
-        slowest = _slowest(line.speeds)
-        enough = demand.steady_bps <= slowest and not silent
+        enough = demand.steady_bps <= slowest(line) and not silent
         return enough and (line.cap_left is None or demand.bits[-1] / 8 <= line.cap_left)
 
     def _failures(self, line: Line, demand: _Demand, silent: bool) -> Iterable[tuple[int, Cause]]:
         if silent:
             yield from ((place, Cause.SILENT) for place in demand.lacking)
             return
-        speeds = _filled(line.speeds)
+        speeds = filled(line)
         reach = 0.0
         cap = float("inf") if line.cap_left is None else line.cap_left * 8
         for place, bits, step in zip(demand.lacking, demand.bits, demand.steps, strict=True):
@@ -223,7 +206,7 @@ class _Reckoning:
             if need.release not in counted:
                 counted.add(need.release)
                 total += need.size * 8 * (key.fraction if need.release in missing else 1.0)
-            step = _allowed_hours(key.from_hour, key.to_hour, before, need.starts_at)
+            step = allowed_hours(key.from_hour, key.to_hour, before, need.starts_at)
             allowed += sum(seconds for _, seconds in step)
             steady = max(steady, total / allowed if allowed else float("inf"))
             lacking.append(n)
@@ -241,52 +224,3 @@ class _Reckoning:
                 prospect.have += 0 if n in lacked else count
         for prospect in self._result.prospects.values():
             prospect.can = prospect.stations - prospect.have - len(prospect.cannot)
-
-
-# --- a line over time ------------------------------------------------------------------------------------------------------
-def _is_allowed(hour: int, from_hour: int, to_hour: int) -> bool:
-    if from_hour < to_hour:
-        return from_hour <= hour < to_hour
-    return hour >= from_hour or hour < to_hour if from_hour != to_hour else True
-
-
-@lru_cache(maxsize=65_536)
-def _allowed_hours(
-    from_hour: int, to_hour: int, begin: datetime, until: datetime
-) -> tuple[tuple[int, float], ...]:
-    return tuple(
-        (hour, seconds)
-        for hour, seconds in _hours(begin, until)
-        if seconds and _is_allowed(hour, from_hour, to_hour)
-    )
-
-
-@lru_cache(maxsize=4_096)
-def _hours(now: datetime, until: datetime) -> tuple[tuple[int, float], ...]:
-    """How many seconds of each hour of the day in Asia/Shanghai lie in [now, until)."""
-    seconds = [0.0] * 24
-    at = now.astimezone(SHANGHAI)
-    whole_days = max(0, (until - now).days)
-    for hour in range(24):
-        seconds[hour] += whole_days * HOUR_S
-    at += timedelta(days=whole_days)
-    end = until.astimezone(SHANGHAI)
-    while at < end:
-        following = at.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
-        seconds[at.hour] += (min(following, end) - at).total_seconds()
-        at = following
-    return tuple(enumerate(seconds))
-
-
-@lru_cache(maxsize=65_536)
-def _filled(speeds: tuple[int, ...]) -> tuple[float, ...]:
-    """Bit/s for every hour: measured, or the median of what was measured, or assumed."""
-    measured = [speed for speed in speeds if speed > 0]
-    usual = median(measured) if measured else ASSUMED_BPS
-    return tuple(float(speeds[h]) if h < len(speeds) and speeds[h] > 0 else float(usual) for h in range(24))
-
-
-@lru_cache(maxsize=65_536)
-def _slowest(speeds: tuple[int, ...]) -> float:
-    measured = [speed for speed in speeds if speed > 0]
-    return float(min(measured)) if measured else float(ASSUMED_BPS)

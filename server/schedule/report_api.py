@@ -21,7 +21,7 @@ from server.schedule import check as checks
 from server.schedule.conflicts import Finding
 from server.schedule.explain import Candidate, Explanation
 from server.schedule.explaining import explain_at
-from server.schedule.feasibility import ASSUMED_BPS
+from server.schedule.lines import ASSUMED_BPS
 from server.schedule.served import ReadPlane
 from server.schedule.times import read_time
 from server.web import Problem, caller, config, permit, reading, spec, writing

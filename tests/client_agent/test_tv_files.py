@@ -38,7 +38,9 @@ def test_scripts_speak_the_language_of_old_engines(script):
 
 
 def test_styles_use_nothing_that_old_engines_drop():
-    code = re.sub(r"/\*.*?\*/", "", (TV / "tv.css").read_text("utf-8"), flags=re.DOTALL)
+    code = re.sub(
+        r"/\*.*?\*/", "", "".join(p.read_text("utf-8") for p in sorted(TV.glob("*.css"))), flags=re.DOTALL
+    )
     for modern in (
         r"\bgap\s*:",
         r"\binset\s*:",
@@ -60,12 +62,32 @@ def test_nothing_on_the_page_comes_from_elsewhere_or_stands_inline():
         assert "innerHTML" not in script.read_text("utf-8")
 
 
+def words_of(source: str, language: str) -> set[str]:
+    """The names of a script's words: those of words.js, and those a file adds with TV.words({zh}, {en})."""
+    found = re.findall(rf"^  {language}: \{{(.*?)^  \}}", source, flags=re.DOTALL | re.MULTILINE)
+    pairs = re.findall(r"TV\.words\(\{(.*?)^  \}, \{(.*?)^  \}\);", source, flags=re.DOTALL | re.MULTILINE)
+    found += [pair[language == "en"] for pair in pairs]
+    return set(re.findall(r"\b([a-z_]+): ['\[]", "".join(without_values(part) for part in found)))
+
+
+def without_values(words: str) -> str:
+    return re.sub(r"'(?:\\.|[^'\\])*'", "''", words)
+
+
 def test_every_word_there_is_in_both_languages_and_every_word_used_exists():
-    words = (TV / "words.js").read_text("utf-8")
-    chinese, english = re.findall(r"^  (?:zh|en): \{(.*?)^  \}", words, flags=re.DOTALL | re.MULTILINE)
-    names = [set(re.findall(r"\b([a-z_]+): ['\[]", part)) for part in (chinese, english)]
-    assert names[0] == names[1]
-    used = set()
+    chinese, english, used = set(), set(), set()
     for script in SCRIPTS:
-        used |= set(re.findall(r"TV\.say\('([a-z_]+)'[,)]", script.read_text("utf-8")))
-    assert used <= names[0]
+        source = script.read_text("utf-8")
+        assert words_of(source, "zh") == words_of(source, "en"), script.name
+        assert not chinese & words_of(source, "zh"), f"{script.name}: a word has one file"
+        chinese |= words_of(source, "zh")
+        english |= words_of(source, "en")
+        used |= set(re.findall(r"TV\.say\('([a-z_]+)'[,)]", source))
+    assert chinese == english
+    assert used <= chinese
+
+
+def test_every_script_and_style_is_on_the_page():
+    page = (TV / "index.html").read_text("utf-8")
+    named = set(re.findall(r'(?:src|href)="/([a-z-]+\.(?:js|css))"', page))
+    assert named == {path.name for path in [*SCRIPTS, *TV.glob("*.css")]}

@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from protocol.times import SHANGHAI
 from server.console.arrival import (
@@ -14,7 +12,6 @@ from server.console.arrival import (
     Place,
     Reach,
     Report,
-    fetchable,
     judge,
     listed,
     next_evening,
@@ -82,16 +79,6 @@ def test_a_line_that_was_never_measured_is_assumed_and_said_to_be():
 def test_the_evening_is_the_next_one():
     assert next_evening(NOW) == EVENING
     assert next_evening(EVENING) == EVENING + timedelta(days=1)
-
-
-@given(st.integers(0, 23), st.integers(1, 24), st.integers(1, 10_000_000))
-def test_no_more_is_fetched_than_the_allowed_hours_at_the_measured_speed_bring(begins, ends, speed):
-    report = Report(download_from_hour=begins, download_to_hour=ends, speed_by_hour=[speed] * 24)
-    day = fetchable(report, speed, NOW, NOW + timedelta(days=1))
-    hours = (ends - begins) if begins < ends else 24 - begins + ends
-
-    assert day == pytest.approx(speed / 8 * 3600 * min(hours, 24), rel=1e-6, abs=2)
-    assert fetchable(report, speed, NOW, EVENING) <= day + 1
 
 
 def test_the_sums_add_up_and_the_list_names_the_worst_first():

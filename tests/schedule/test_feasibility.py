@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from server.schedule.feasibility import ASSUMED_BPS, Cause, Line, Need, Station, feasibility
+from server.schedule.feasibility import Cause, Need, Station, feasibility
+from server.schedule.lines import ASSUMED_BPS, Line
 
 NOW = datetime(2026, 12, 5, 4, 0, tzinfo=UTC)  # noon in Shanghai
 HOUR = timedelta(hours=1)
