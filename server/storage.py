@@ -10,7 +10,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -165,6 +165,12 @@ class S3Store:
 
     def delete(self, key: str) -> None:
         self._client.remove_object(self._bucket, key)
+
+    def older(self, prefix: str, before: datetime) -> Iterator[str]:
+        """Keys below a prefix of objects that were put before a time."""
+        for found in self._client.list_objects(self._bucket, prefix=prefix, recursive=True):
+            if found.object_name and found.last_modified is not None and found.last_modified < before:
+                yield found.object_name
 
     # --- multipart uploads of source files, under uploads/… ---
     def begin_multipart(self, key: str) -> str:

@@ -1,4 +1,4 @@
-"""The worker process: runs durable jobs (transcoding) and the publisher until it is told to stop."""
+"""The worker process: runs durable jobs (transcoding), harvests feeds and checks uploads until it is told to stop."""
 
 from __future__ import annotations
 
@@ -29,17 +29,13 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     from server.catalog import jobs as catalog
-    from server.publish.jobs import BackgroundPublisher
     from server.transcode import jobs
 
-    publisher = BackgroundPublisher(config)
-    publisher.start()
     jobs.start(config)
     harvesting = catalog.start_harvesting(config, stop)
     checking = catalog.start_checking(config, stop)
     logging.getLogger(__name__).info("worker ready")
     stop.wait()
-    publisher.stop()
     jobs.stop()
     harvesting.join(timeout=5)
     checking.join(timeout=5)

@@ -257,6 +257,7 @@ def _start_server(supervisor: Supervisor, config: Config, ports: Ports) -> None:
     add("read", _gunicorn("read", "server.readplane_process:create_app()", ports.read, 1, 8))
     add("web", _gunicorn("web", "server.app:create_app()", ports.console, 2, 4))
     add("worker", [sys.executable, "-m", "server.worker"])
+    add("publisher", [sys.executable, "-m", "server.publisher_process"])
     add("clock", [sys.executable, "-m", "server.clock_process"])
 
 

@@ -1,4 +1,4 @@
-"""What publishing does by itself: the hourly timestamp, a look each minute at what is served, and in the worker the
+"""What publishing does by itself: the hourly timestamp, a look each minute at what is served, and the
 publisher that carries out orders and lets clean changes out."""
 
 from __future__ import annotations
@@ -75,9 +75,7 @@ class BackgroundPublisher:
             publishing = Publishing(database, self._config, open_store(self._config), clock.now)
             while not self._stop.is_set():
                 if not key_path(self._config.keys, POLICY).exists():
-                    self._stop.wait(
-                        FAULT_PAUSE_S
-                    )  # a worker that only encodes: it leaves publishing to others
+                    self._stop.wait(FAULT_PAUSE_S)  # the keys are elsewhere, or are made yet
                     continue
                 pause = STEP_EVERY_S
                 try:

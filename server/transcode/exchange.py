@@ -2,7 +2,8 @@
 
 Workers on one machine, or on several with a shared data folder, see each other's files. Where media lie in S3, sources
 and pieces travel through it under ``work/``: S3 is untrusted, so whoever fetches a source knows its SHA-256, and what is
-made of pieces is decoded and compared before anybody may have it. A bucket rule deletes ``work/`` after some days.
+made of pieces is decoded and compared before anybody may have it. What lies there for a month belongs to no job any more
+and is deleted.
 """
 
 from __future__ import annotations
@@ -12,14 +13,17 @@ import os
 import secrets
 from collections.abc import Iterable
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
 from server.config import Config
-from server.storage import Store
+from server.storage import S3Store, Store
 from server.transcode.errors import OutputBroken, TranscodeError
 from server.transcode.files import WorkLost
+
+KEPT_IN_STORE = timedelta(days=23)
+"""Beyond the time that ended jobs are kept: a job that waits longer than both together has failed."""
 
 
 class SourceAway(TranscodeError):
@@ -42,7 +46,7 @@ class Exchange(Protocol):
         """Finished files of other workers, here, at the same place. Raises WorkLost."""
 
     def forget(self, before: datetime) -> None:
-        """Drop copies of sources that nobody used since."""
+        """Drop copies of sources that nobody used since, and what lies in the store for much longer."""
 
 
 class SharedFolder:
@@ -70,7 +74,7 @@ class SharedFolder:
 class ThroughStore:
     """Each machine has a folder of its own; what others need goes through the store."""
 
-    def __init__(self, store: Store, data: Path, work: Path) -> None:
+    def __init__(self, store: S3Store, data: Path, work: Path) -> None:
         self._store = store
         self._data = data
         self._work = work
@@ -107,6 +111,8 @@ class ThroughStore:
             with suppress(FileNotFoundError):
                 if copy.stat().st_mtime < before.timestamp():
                     copy.unlink()
+        for key in self._store.older("work/", before - KEPT_IN_STORE):
+            self._store.delete(key)
 
     def _key(self, file: Path) -> str:
         return f"work/{file.relative_to(self._work)}"
@@ -136,6 +142,6 @@ class ThroughStore:
 
 def open_exchange(config: Config, store: Store) -> Exchange:
     """How this installation's workers reach each other's files."""
-    if config.s3 is None:
+    if not isinstance(store, S3Store):
         return SharedFolder(config.data)
     return ThroughStore(store, config.data, config.run / "transcode")

@@ -51,8 +51,9 @@ ROUND_S = 1.0
 LEASE_S = 6.0
 QUEUE_POLL_S = 0.5
 PARTS_POLL_S = 0.25
-PARTS_AT_ONCE = 2
-"""A worker begins a part while another ends, so that its cores never wait for the queue."""
+MANY_CORES = 4
+"""From here on one part's encoders leave cores idle, and a worker does two at once. On fewer a second part would only
+slow the first down, and at the end lie unfinished with one worker while another has nothing to do."""
 STOP_PATIENCE_S = 3.0
 TIDY_EVERY_S = 600.0
 TIDY_AT_ONCE = 1000
@@ -315,9 +316,13 @@ def _launch_dbos(config: Config, executor_id: str) -> None:
         is_parts = queue == queueing.PARTS_QUEUE
         DBOS.register_queue(
             queue,
-            worker_concurrency=PARTS_AT_ONCE if is_parts else 1,
+            worker_concurrency=_parts_at_once() if is_parts else 1,
             polling_interval_sec=PARTS_POLL_S if is_parts else QUEUE_POLL_S,
         )
+
+
+def _parts_at_once() -> int:
+    return 2 if len(os.sched_getaffinity(0)) >= MANY_CORES else 1
 
 
 WORKFLOW_NAME, PART_NAME = "transcode", "transcode-part"

@@ -22,7 +22,7 @@ TILE_WIDTH, TILE_HEIGHT = 160, 90
 SPRITE_COLUMNS = 10
 SPRITE_MAX_TILES = 150
 LEAST_SPLIT_S = 60
-LEAST_PART_S, LONGEST_PART_S, LEAST_LAST_S = 10, 120, 4
+LEAST_PART_S, LONGEST_PART_S, LEAST_LAST_S = 6, 120, 2
 SHARES_LEFT = 3
 """A part takes one in this many of a worker's share of what is left."""
 _HDR_TRANSFERS = ("smpte2084", "arib-std-b67")
@@ -195,7 +195,7 @@ def split(frames: int, workers: int) -> tuple[Span, ...]:
     """The spans that several workers encode side by side; one span where splitting would not pay.
 
     Cut at key frames of the output. Each takes a share of what is left, so that the last ones are short and all
-    workers end together: never over 2 min, never under 10 s (guided self-scheduling, Polychronopoulos and Kuck 1987).
+    workers end together: never over 2 min, never under 6 s (guided self-scheduling, Polychronopoulos and Kuck 1987).
     """
     if workers < 2 or frames < LEAST_SPLIT_S * FRAME_RATE:
         return (Span(0, frames),)
