@@ -48,6 +48,11 @@ class AgentPaths:
         return self.data / "book.sqlite"
 
     @property
+    def evidence(self) -> Path:
+        """Photos, spoken minutes, pictures of the screen; nothing can rebuild them either."""
+        return self.data / "evidence"
+
+    @property
     def metadata(self) -> Path:
         """python-tuf's cache. Losing it is harmless: what counts stands in the database."""
         return self.data / "metadata"

@@ -95,12 +95,20 @@ class HttpLine:
         self._api = api
 
     def __call__(self, path: str, body: bytes, content_type: str) -> Answer:
+        return self._exchange("POST", path, body, content_type)
+
+    def put(self, path: str, body: bytes, content_type: str) -> Answer:
+        """The same with PUT. Raises NoAnswer."""
+        return self._exchange("PUT", path, body, content_type)
+
+    def _exchange(self, method: str, path: str, body: bytes, content_type: str) -> Answer:
         self._http = self._http or self._make_http()
         try:
-            answer = self._http.post(
+            answer = self._http.request(
+                method,
                 join(self._api(), path),
-                body,
-                content_type=content_type,
+                headers={"Content-Type": content_type},
+                body=body,
                 max_bytes=MAX_ANSWER,
                 deadline_s=DEADLINE_S,
             )
@@ -245,6 +253,11 @@ class Reporter:
         except OutboxFull as error:
             log.warning("no room for reports: %s", error)
             return BACKOFF_MOST_MS
+
+    @property
+    def has_rest(self) -> bool:
+        """Whether nothing is due and nothing is in the way: others may use the line."""
+        return self.mono_ms() >= self._line_free_at
 
     def send_all(self, deadline_ms: int = 60_000) -> Tally:
         """Everything there is, now, until it is through, the line fails or the time is up."""

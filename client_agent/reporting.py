@@ -12,6 +12,7 @@ from client_agent.agent import Agent
 from client_agent.book import Book
 from client_agent.desk.desk import Desk
 from client_agent.evening import Evening
+from client_agent.evidence import Evidence, EvidencePost
 from client_agent.httpd import TvServer
 from client_agent.outbox import Outbox, Stamp
 from client_agent.player import Player
@@ -57,6 +58,23 @@ def open_reporter(agent: Agent, outbox: Outbox) -> Reporter:
     )
 
 
+def open_evidence(agent: Agent, book: Book, outbox: Outbox) -> Evidence:
+    """The photos and recordings of this station. Raises StorageFailed."""
+    return Evidence(agent.paths.evidence, book, outbox, lambda: agent.clock.now_ms()[0])
+
+
+def open_post(agent: Agent, evidence: Evidence) -> EvidencePost:
+    """Their way to the province; it keeps to the line's hours and cap."""
+    return EvidencePost(
+        evidence=evidence,
+        who=lambda: agent.identity,
+        line=HttpLine(agent.http, lambda: agent.identity.api),
+        mono_ms=lambda: agent.clock.reading().mono_ms,
+        wall_ms=lambda: agent.clock.now_ms()[0],
+        allowed=lambda: agent.line.closed_until_ms() is None,
+    )
+
+
 def open_tv(agent: Agent, outbox: Outbox, port: int, host: str = "127.0.0.1") -> tuple[Player, TvServer]:
     """The player's account and the TV page's server, not yet started. Raises OSError when the port is taken."""
     player = Player(outbox, stamp_of(agent))
@@ -71,6 +89,7 @@ def open_tv(agent: Agent, outbox: Outbox, port: int, host: str = "127.0.0.1") ->
         outbox=outbox,
         book=book,
         evening=evening,
+        evidence=open_evidence(agent, book, outbox),
         desk=Desk(agent),
         now_ms=lambda: agent.clock.for_programmes()[0],
         fonts=find_fonts(),

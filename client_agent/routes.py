@@ -18,6 +18,7 @@ from msgspec import Meta
 from client_agent.book import Book
 from client_agent.desk.desk import Desk
 from client_agent.evening import Evening, HeadCount, NoSession, StudyDeed
+from client_agent.evidence import Evidence
 from client_agent.guide import Guide
 from client_agent.outbox import Outbox
 from client_agent.player import Player, Superseded, UnknownPlay
@@ -73,6 +74,7 @@ class TvParts:
     outbox: Outbox
     book: Book
     evening: Evening
+    evidence: Evidence
     desk: Desk
     now_ms: Callable[[], int]
     fonts: Path | None = None

@@ -26,7 +26,8 @@ from client_agent.health import health_fields
 from client_agent.httpd import TvServer
 from client_agent.outbox import Outbox, OutboxBusy
 from client_agent.player import Player
-from client_agent.reporting import open_outbox, open_reporter, open_tv
+from client_agent.reporting import open_outbox, open_post, open_reporter, open_tv
+from client_agent.routes import TvParts
 from client_agent.sync import Refreshed, Syncer
 from protocol import names
 from protocol.batch import Health
@@ -189,7 +190,7 @@ def _station(agent: Agent, host: str, port: int, stop: threading.Event, screen: 
             raise PortTaken(f"{PortTaken.__doc__}: {host}:{port} ({error.strerror})") from error
         server.start()
         reporter = threading.Thread(
-            target=_report, args=(agent, outbox, player, stop), name="report", daemon=True
+            target=_report, args=(agent, outbox, server.parts, stop), name="report", daemon=True
         )
         reporter.start()
         projecting = _project(agent, server, player, stop) if screen == "mpv" else None
@@ -226,9 +227,11 @@ def _project(agent: Agent, server: TvServer, player: Player, stop: threading.Eve
     return thread
 
 
-def _report(agent: Agent, outbox: Outbox, player: Player, stop: threading.Event) -> None:
-    """The reporter's thread: one small step at a time, and a health record an hour."""
-    reporter = open_reporter(agent, outbox)
+def _report(agent: Agent, outbox: Outbox, parts: TvParts, stop: threading.Event) -> None:
+    """The reporter's thread: one small step at a time, and a health record an hour. Photos and recordings go when no
+    batch is waiting."""
+    player = parts.player
+    reporter, post = open_reporter(agent, outbox), open_post(agent, parts.evidence)
     health_due = time.monotonic() + FIRST_HEALTH_S
     while not stop.is_set():
         pause_s = REPORT_PAUSE_S
@@ -239,7 +242,10 @@ def _report(agent: Agent, outbox: Outbox, player: Player, stop: threading.Event)
                 outbox.append(
                     Health, **health_fields(agent, outbox.length()), between_ms=player.take_between_ms()
                 )
-            pause_s = min(pause_s, reporter.tick() / 1000)
+            rest_ms = reporter.tick()
+            if rest_ms and reporter.has_rest:
+                rest_ms = min(rest_ms, post.tick())
+            pause_s = min(pause_s, rest_ms / 1000)
         except Exception:
             log.exception("reporting failed")
         stop.wait(max(0.02, pause_s))

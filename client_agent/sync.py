@@ -24,16 +24,17 @@ from typing import Any
 import client_agent
 from client_agent import vault
 from client_agent.agent import Agent
+from client_agent.book import Book
 from client_agent.config import WANTED_HORIZON_MS
 from client_agent.demand import demand
 from client_agent.downloader import Downloader, DownloadSummary
 from client_agent.errors import AgentError, BadAnswer, StorageFailed
 from client_agent.fetch import join
 from client_agent.health import health_fields
-from client_agent.outbox import OutboxBusy, OutboxFull
+from client_agent.outbox import Outbox, OutboxBusy, OutboxFull
 from client_agent.planner import Holdings, Wanted, plan, protected
 from client_agent.recovery import adopt_media
-from client_agent.reporting import open_outbox, open_reporter
+from client_agent.reporting import open_evidence, open_outbox, open_post, open_reporter
 from client_agent.sources import Blame, Sources
 from protocol import names
 from protocol.batch import Health
@@ -305,11 +306,23 @@ def report(agent: Agent) -> dict[str, Any]:
     try:
         with suppress(OutboxFull):  # what is there already is sent all the same
             outbox.append(Health, **health_fields(agent, outbox.length()))
-        return asdict(open_reporter(agent, outbox).send_all())
+        done = asdict(open_reporter(agent, outbox).send_all())
+        return done | ({} if done["trouble"] else {"evidence_left": _send_evidence(agent, outbox)})
     except (AgentError, OutboxFull, sqlite3.Error) as error:
         return {"trouble": str(error)}
     finally:
         outbox.close()
+
+
+def _send_evidence(agent: Agent, outbox: Outbox) -> int:
+    """How many photos and recordings still wait after sending what goes."""
+    if not agent.paths.evidence.exists():
+        return 0
+    book = Book(agent.paths.book)
+    try:
+        return open_post(agent, open_evidence(agent, book, outbox)).send_all()
+    finally:
+        book.close()
 
 
 def _version_of(body: bytes) -> int | None:

@@ -181,6 +181,27 @@ class SelfTest(_Record, frozen=True, kw_only=True, tag="self_test"):
     by: Annotated[str, Meta(max_length=1)] = ""
 
 
+class EvidenceKind(StrEnum):
+    """What bytes beside the records show."""
+
+    PHOTO = "photo"
+    MINUTES_AUDIO = "minutes_audio"
+    """Spoken minutes of a session."""
+    SCREENSHOT = "screenshot"
+
+
+class Evidence(_Record, frozen=True, kw_only=True, tag="evidence"):
+    """Bytes that belong to what happened here; they follow on their own way (evidence.py), named by their SHA-256.
+
+    ``session``: the study session they belong to, or, of a screenshot, the command that asked for it."""
+
+    sha256: Sha256Hex
+    length: Ms
+    media_type: Annotated[str, Meta(max_length=40)]
+    what: EvidenceKind
+    session: Annotated[str, Meta(max_length=80)] = ""
+
+
 class Fault(_Record, frozen=True, kw_only=True, tag="fault"):
     """Something broke: a code from the agent's table and plain words."""
 
@@ -231,7 +252,7 @@ class Gap(_Record, frozen=True, kw_only=True, tag="gap"):
     reason: str = "quota"
 
 
-Record = Viewing | Attendance | Study | Voice | SelfTest | Fault | Health | Gap
+Record = Viewing | Attendance | Study | Voice | SelfTest | Evidence | Fault | Health | Gap
 
 
 # --- the batch ------------------------------------------------------------------------------------------------------

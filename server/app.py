@@ -58,6 +58,7 @@ MORE = (
     "identity.account_pages",
     "console.withdrawn_pages",
     "identity.people_pages",
+    "stats.evidence_api",
 )
 """Modules beside a room's api and pages that hold a blueprint of their own."""
 PAGES = ("identity", "stations", "catalog", "transcode", "schedule", "publish", "stats", "console")

@@ -30,6 +30,7 @@ def main() -> int:
     from server.catalog import review_jobs as reviews
     from server.identity import message_jobs as messages
     from server.publish import jobs as publish
+    from server.stats import jobs as stats
 
     scheduler = BackgroundScheduler(timezone="UTC", executors={"default": ThreadPoolExecutor(2)})
     scheduler.add_job(
@@ -47,6 +48,10 @@ def main() -> int:
     )
     scheduler.add_job(
         catalog.sweep_uploads, "interval", [config], hours=24, id="sweep", coalesce=True, max_instances=1,
+        next_run_time=clock.now(),
+    )  # fmt: skip
+    scheduler.add_job(
+        stats.sweep_evidence, "interval", [config], hours=24, id="evidence", coalesce=True, max_instances=1,
         next_run_time=clock.now(),
     )  # fmt: skip
     scheduler.add_job(

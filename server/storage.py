@@ -32,9 +32,13 @@ def scan_key(sha256: str) -> str:
     return f"a/{sha256}"
 
 
+def evidence_key(sha256: str) -> str:
+    return f"evidence/{sha256}"
+
+
 class Store(Protocol):
-    """Where objects lie. Keys are ``m/…`` and ``p/…``, which the read plane serves, and ``a/…`` (scans of licences), which
-    only the console shows."""
+    """Where objects lie. Keys are ``m/…`` and ``p/…``, which the read plane serves, and ``a/…`` (scans of licences) and
+    ``evidence/…`` (what stations send beside their reports), which only the console shows."""
 
     def put(self, key: str, source: Path) -> None:
         """Store a file's bytes under a key; a present object is left as it is."""
@@ -58,7 +62,7 @@ class FolderStore:
 
     def path(self, key: str) -> Path:
         folder, _, name = key.partition("/")
-        if folder not in ("m", "p", "a") or not name or not name.isalnum():
+        if folder not in ("m", "p", "a", "evidence") or not name or not name.isalnum():
             raise ValueError(f"not an object key: {key!r}")
         return self.root / folder / name
 

@@ -90,6 +90,7 @@ class Action(StrEnum):
     STATIONS_VIEW = "stations.view"
     STATIONS_MANAGE = "stations.manage"
     STATS_VIEW = "stats.view"
+    EVIDENCE_VIEW = "evidence.view"
 
 
 _EVERYONE = frozenset(Role)
@@ -143,6 +144,8 @@ TABLE: dict[Action, frozenset[Role]] = {
     Action.STATIONS_VIEW: _EVERYONE - {Role.PARTNER},
     Action.STATIONS_MANAGE: _OFFICES,
     Action.STATS_VIEW: _EVERYONE,
+    # People are on the photos: only who answers for the stations, and the station's own.
+    Action.EVIDENCE_VIEW: _OFFICES | {Role.STATION_ADMIN, Role.LEADER},
 }
 
 

@@ -55,11 +55,11 @@ def receive_batch() -> Response:
     (the terminal's Ed25519 signature over that line), then gzip of NDJSON with one record a line. At most 256 KiB
     packed, 1 MiB unpacked, 2,000 records. Delivering a batch again is harmless.
     """
-    data = _body(MAX_BATCH)
+    data = read_body(MAX_BATCH)
     try:
         answer = ingest.receive(database(), receipt_private(config()), data, now=clock.now())
     except OperationalError:
-        return _busy()
+        return busy()
     return Response(answer.receipt, status=409 if answer.fork else 200, mimetype=OCTETS)
 
 
@@ -82,15 +82,15 @@ def answer_marks() -> Response:
     The body is two lines: JSON (v, terminal, epochs, nonce, incarnation_seen) and the terminal's base64 signature
     over it. A terminal asks daily and whenever the incarnation changed, and sends again what is not held.
     """
-    data = _body(MAX_MARKS)
+    data = read_body(MAX_MARKS)
     try:
         receipt = ingest.marks(database(), receipt_private(config()), data, now=clock.now())
     except OperationalError:
-        return _busy()
+        return busy()
     return Response(receipt, mimetype=OCTETS)
 
 
-def _body(cap: int) -> bytes:
+def read_body(cap: int) -> bytes:
     """The request's bytes; more than the cap is refused before it is read."""
     too_large = TooLarge(N_("上报数据超过 %(kib)s KiB"), kib=cap // 1024)
     if (request.content_length or 0) > cap:
@@ -101,7 +101,7 @@ def _body(cap: int) -> bytes:
     return data
 
 
-def _busy() -> Response:
+def busy() -> Response:
     """The database is locked, away or restarting: nothing was taken in."""
     response = jsonify(
         {"type": "about:blank", "title": "busy", "status": 503, "detail": "come again", "code": "busy"}

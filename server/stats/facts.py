@@ -11,11 +11,12 @@ import msgspec
 from sqlalchemy import Text, cast, func, insert, null, select, union_all, update
 from sqlalchemy.orm import Session
 
-from protocol.batch import Attendance, Fault, Gap, Health, Record, SelfTest, Study, Viewing, Voice
+from protocol.batch import Attendance, Evidence, Fault, Gap, Health, Record, SelfTest, Study, Viewing, Voice
 from protocol.times import day_of_ms, from_text, text_to_ms, to_ms
 from server.stats.forks import Span
 from server.stats.models import (
     AttendanceFact,
+    EvidenceFact,
     FactColumns,
     FaultFact,
     GapFact,
@@ -34,6 +35,7 @@ TABLES: dict[type[Record], type[FactColumns]] = {
     Study: StudyFact,
     Voice: VoiceFact,
     SelfTest: SelfTestFact,
+    Evidence: EvidenceFact,
     Fault: FaultFact,
     Health: HealthFact,
     Gap: GapFact,
@@ -187,6 +189,10 @@ def _self_test(record: SelfTest) -> dict[str, Any]:
     return {"results": record.results, "failed": wrong, "by": record.by}
 
 
+def _evidence(record: Evidence) -> dict[str, Any]:
+    return _fields(record, "sha256", "length", "media_type", "session") | {"what": str(record.what)}
+
+
 def _gap(record: Gap) -> dict[str, Any]:
     return _fields(record, "first", "last", "reason") | {"gap_epoch": record.epoch}
 
@@ -201,6 +207,7 @@ _COLUMNS: dict[type[Record], Callable[[Any], dict[str, Any]]] = {
     Study: _study,
     Voice: _voice,
     SelfTest: _self_test,
+    Evidence: _evidence,
     Fault: lambda record: _fields(record, "code", "text"),
     Health: lambda record: {"health": msgspec.to_builtins(record)},
     Gap: _gap,

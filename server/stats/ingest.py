@@ -42,7 +42,6 @@ import msgspec
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
-from protocol import keys
 from protocol.batch import (
     GENESIS_HASH,
     ClockState,
@@ -57,14 +56,15 @@ from protocol.batch import (
     unpack_lines,
     write_signed,
 )
-from protocol.errors import BadSignature, MalformedBatch
+from protocol.errors import MalformedBatch
 from protocol.times import from_text, to_ms, to_text
 from server.db import Database, new_id
-from server.errors import Forbidden, Invalid, TooMany, Unauthenticated
+from server.errors import Forbidden, Invalid, TooMany
 from server.i18n import N_
 from server.stations import incarnation
 from server.stations.models import Station, Terminal
 from server.stats import facts, forks, ranges
+from server.stats.authentication import authenticate
 from server.stats.facts import Source
 from server.stats.models import ReportEpoch, SetAsideRecord
 from server.stats.ranges import Range
@@ -114,7 +114,7 @@ def receive(database: Database, private: bytes, data: bytes, *, now: datetime) -
     """
     batch = _read(data)
     with database.read() as session:
-        _authenticate(session, batch.header.terminal, batch.header_bytes, batch.signature)
+        authenticate(session, batch.header.terminal, batch.header_bytes, batch.signature)
     content = _content(batch, data)
     with database.write() as session:
         life = incarnation.current(session)
@@ -141,24 +141,6 @@ def _read(data: bytes) -> SignedBatch:
 
 def _malformed(error: MalformedBatch) -> Invalid:
     return Invalid(N_("上报数据无法读取：%(reason)s"), code="malformed", reason=str(error))
-
-
-def _authenticate(session: Session, terminal_id: str, signed: bytes, signature: str) -> Terminal:
-    """The terminal that signed. Raises Unauthenticated or Forbidden."""
-    terminal = session.get(Terminal, terminal_id)
-    if terminal is None or not _signed_by(terminal, signed, signature):
-        raise Unauthenticated(N_("终端未注册，或签名不符"), code="unknown_terminal")
-    if terminal.revoked_at is not None:
-        raise Forbidden(N_("该终端已停用"), code="revoked")
-    return terminal
-
-
-def _signed_by(terminal: Terminal, signed: bytes, signature: str) -> bool:
-    try:
-        keys.verify(terminal.public, signed, signature)
-    except BadSignature:
-        return False
-    return True
 
 
 def _content(batch: SignedBatch, data: bytes) -> _Content:
@@ -437,7 +419,7 @@ def marks(database: Database, private: bytes, data: bytes, *, now: datetime) -> 
     except MalformedBatch as error:
         raise _malformed(error) from error
     with database.write() as session:
-        _authenticate(session, asked.terminal, signed, signature)
+        authenticate(session, asked.terminal, signed, signature)
         life = incarnation.current(session)
         states = {name: _held(session, asked.terminal, name) for name in asked.epochs}
     receipt = Receipt(

@@ -15,6 +15,9 @@ from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, Text,
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.db import Base, Id
+from server.stats.evidence_models import EvidenceFile, EvidencePiece
+
+__all__ = ["EvidenceFile", "EvidencePiece"]
 
 _DIGEST_LENGTH = 32
 
@@ -147,6 +150,19 @@ class SelfTestFact(FactColumns, Base):
     results: Mapped[dict[str, Any]]
     failed: Mapped[int]
     by: Mapped[str] = mapped_column("checked_by", Text)
+
+
+class EvidenceFact(FactColumns, Base):
+    """A station says that it has a photo, spoken minutes or a picture of its screen; the bytes, once here, are an
+    ``EvidenceFile`` of the same station and SHA-256 (evidence_models.py)."""
+
+    __tablename__ = "evidence_facts"
+
+    sha256: Mapped[str] = mapped_column(String(64), index=True)
+    length: Mapped[int] = mapped_column(BigInteger)
+    media_type: Mapped[str] = mapped_column(String(40))
+    what: Mapped[str] = mapped_column(String(16))
+    session: Mapped[str] = mapped_column(Text, index=True)
 
 
 class FaultFact(FactColumns, Base):
