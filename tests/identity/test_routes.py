@@ -25,6 +25,7 @@ PUBLIC_ROUTES = {
     "sharing.released",
     "stations_api.enrol",
     "stats_api.answer_marks",
+    "evidence_api.put_piece",
     "stats_api.receive_batch",
 }
 """What anybody may ask for. Terminals are anybody until their signature is checked. Nothing joins this list unseen."""
