@@ -12,9 +12,9 @@ from datetime import timedelta
 
 from msgspec.structs import replace as with_fields
 
-from client_agent.documents import Programme, library_entries, study_days
+from client_agent.documents import Programme, library_entries, pictures, study_days
 from client_agent.planner import Airing
-from protocol.documents import Frame, LocalDocument
+from protocol.documents import Frame, LocalDocument, Picture
 from protocol.merge import ListedItem, Source, merge
 from protocol.times import day_of_ms, text_to_ms
 
@@ -25,11 +25,13 @@ FILLERS_FIRST = 3
 @dataclass(frozen=True)
 class Demand:
     """``airings``: what is to come within the horizon, the earliest first. ``pushed``: releases that are to be stored
-    without anybody choosing them, in order. ``library``: the rest of the shelf, in order."""
+    without anybody choosing them, in order. ``library``: the rest of the shelf, in order. ``pictures``: logos and posters
+    of topics."""
 
     airings: tuple[Airing, ...]
     pushed: tuple[str, ...]
     library: tuple[str, ...]
+    pictures: tuple[Picture, ...] = ()
 
     @property
     def releases(self) -> list[str]:
@@ -57,7 +59,8 @@ def demand(programme: Programme, now_ms: int, horizon_ms: int) -> Demand:
     )
     known_names = {*airings, *pushed}
     ordered = sorted(airings.values(), key=lambda a: (a.starts_ms, a.release))
-    return Demand(tuple(ordered), pushed, tuple(e.release for e in entries if e.release not in known_names))
+    shelf = tuple(e.release for e in entries if e.release not in known_names)
+    return Demand(tuple(ordered), pushed, shelf, tuple(pictures(programme.frame, local)))
 
 
 def _nearest_first(programme: Programme) -> list[LocalDocument]:

@@ -16,6 +16,7 @@ from protocol.documents import (
     LibraryEntry,
     LocalDocument,
     Network,
+    Picture,
     Recall,
     ReleaseManifest,
     StudyDay,
@@ -182,6 +183,13 @@ def library_entries(frame: Frame | None, local: Sequence[LocalDocument]) -> Iter
             if entry.release not in found or (entry.pushed and not found[entry.release].pushed):
                 found[entry.release] = entry
     yield from found.values()
+
+
+def pictures(frame: Frame | None, local: Sequence[LocalDocument]) -> Iterator[Picture]:
+    """The logos of the channels and the posters of topics, each once."""
+    found = [channel.logo for channel in frame.channels] if frame else []
+    found += [topic.poster for shelf in _shelves(frame, local) for topic in shelf.topics]
+    yield from {picture.sha256: picture for picture in found if picture is not None}.values()
 
 
 def _shelves(frame: Frame | None, local: Sequence[LocalDocument]) -> list[Frame | LocalDocument]:

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from client_agent.database import Database
-from client_agent.documents import DocumentTable, Programme, library_entries, read_programme
-from client_agent.planner import Airing
+from client_agent.documents import DocumentTable, Programme, library_entries, pictures, read_programme
+from client_agent.planner import Airing, pages_of
 from client_agent.playrule import Refusal, is_emergency, is_in_force, rights_refusal
 from client_agent.store import Store
 from protocol import names
@@ -26,6 +26,7 @@ from protocol.documents import (
     FileKind,
     LibraryEntry,
     Notice,
+    Picture,
     Ref,
     ReleaseFile,
     ReleaseManifest,
@@ -54,6 +55,8 @@ class Playable:
     playlist: ReleaseFile | None
     poster: ReleaseFile | None
     subtitles: tuple[ReleaseFile, ...]
+    lacks_pages: bool = False
+    """A page of the courseware is not stored: its film plays all the same."""
 
 
 @dataclass(frozen=True)
@@ -164,6 +167,22 @@ class Guide:
         frame = self._current().frame
         lines = frame.channels if frame else []
         return next((line.next_card_ms for line in lines if channel in (None, line.id)), 0)
+
+    def logo(self, channel: str | None = None) -> Picture | None:
+        """台标 of a channel (default: the first), where it is stored."""
+        frame = self._current().frame
+        lines = frame.channels if frame else []
+        return self.stored_picture(next((line.logo for line in lines if channel in (None, line.id)), None))
+
+    def stored_picture(self, picture: Picture | None) -> Picture | None:
+        """The picture, if its file is complete."""
+        return picture if picture is not None and self._store.is_complete(picture.sha256) else None
+
+    def picture(self, sha256: str) -> Picture | None:
+        """A picture that a current document names, by its file's SHA-256."""
+        documents = self._current()
+        known = pictures(documents.frame, documents.locals)
+        return next((picture for picture in known if picture.sha256 == sha256), None)
 
     def notices(self, now_ms: int) -> list[Notice]:
         """Tickers to show now, the frame's first; each only in its own region and from who may speak there."""
@@ -287,8 +306,15 @@ class Guide:
         playlists = [f for f in files if f.kind is FileKind.PLAYLIST and f.profile in (None, best.profile)]
         posters = [f for f in files if f.kind is FileKind.POSTER]
         subtitles = tuple(f for f in files if f.kind is FileKind.SUBTITLES)
+        lacks_pages = any(not complete(page.sha256) for page in pages_of(manifest))
         return Playable(
-            release, manifest, best, next(iter(playlists), None), next(iter(posters), None), subtitles
+            release,
+            manifest,
+            best,
+            next(iter(playlists), None),
+            next(iter(posters), None),
+            subtitles,
+            lacks_pages,
         )
 
     def on_air(self, now_ms: int | None = None, channel: str | None = None) -> OnAir:
@@ -403,7 +429,7 @@ class Guide:
         return [entry.release for entry in self.entries()]
 
     def readiness(self, now_ms: int, horizon_ms: int) -> list[ReadyItem]:
-        """Placed items (not fillers) from now to the horizon: could each be played from the store?"""
+        """Placed items (not fillers) from now to the horizon: could each be played from the store, with all its pages?"""
         found = []
         for channel, _ in self.channels():
             for item in self.upcoming(now_ms, horizon_ms, channel):
@@ -411,13 +437,11 @@ class Guide:
                     continue
                 starts = max(now_ms, item.starts_ms)
                 refusal, play = self._play_item(item, starts)
+                ready = play is not None and not play.lacks_pages
+                refusal = refusal or (None if ready else Refusal.NOT_STORED)
                 manifest = self.manifest(item.release)
                 title = manifest.title if manifest else ""
-                found.append(
-                    ReadyItem(
-                        item.id, channel, item.starts_at, title, item.release, play is not None, refusal
-                    )
-                )
+                found.append(ReadyItem(item.id, channel, item.starts_at, title, item.release, ready, refusal))
         return found
 
 

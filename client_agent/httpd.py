@@ -62,7 +62,8 @@ _KINDS = {
 }
 _FONTS = {".css": "text/css; charset=utf-8", ".woff2": "font/woff2", ".woff": "font/woff"}
 _MEDIA = re.compile(r"^/media/([0-9a-f]{64})/([A-Za-z0-9_-]{1,32})\.mp4$")
-_FILE = re.compile(r"^/files/([0-9a-f]{64})/(poster|subtitles|sprite)$")
+_FILE = re.compile(r"^/files/([0-9a-f]{64})/(poster|subtitles|sprite|page)(?:/([0-9]{1,4}))?$")
+_PICTURE = re.compile(r"^/pictures/([0-9a-f]{64})$")
 _FONT = re.compile(r"^/fonts/((?:[A-Za-z0-9_-]+/)?[A-Za-z0-9_.\[\]-]+)$")
 
 
@@ -184,7 +185,9 @@ class _Handler(BaseHTTPRequestHandler):
         elif found := _MEDIA.match(path):
             self._send_media(found[1], found[2])
         elif found := _FILE.match(path):
-            self._send_companion(found[1], FileKind(found[2]))
+            self._send_companion(found[1], FileKind(found[2]), None if found[3] is None else int(found[3]))
+        elif found := _PICTURE.match(path):
+            self._send_picture(found[1])
         elif found := _FONT.match(path):
             self._send_font(found[1])
         elif path == "/favicon.ico":
@@ -241,10 +244,19 @@ class _Handler(BaseHTTPRequestHandler):
             raise Refused(HTTPStatus.NOT_FOUND, "profile")
         self._send_file(rendition.sha256, "video/mp4")
 
-    def _send_companion(self, release: str, kind: FileKind) -> None:
+    def _send_picture(self, sha256: str) -> None:
+        """A logo or a topic's poster, as long as a document names it."""
+        if self.server.parts.guide.stored_picture(self.server.parts.guide.picture(sha256)) is None:
+            raise Refused(HTTPStatus.NOT_FOUND, "picture")
+        self._send_file(sha256, None)
+
+    def _send_companion(self, release: str, kind: FileKind, order: int | None) -> None:
+        """The first of its kind that is stored, or the one of that order."""
         manifest = self._allowed(release)
         complete = self.server.parts.store.is_complete
-        found = (f for f in manifest.files if f.kind is kind and complete(f.sha256))
+        found = (
+            f for f in manifest.files if f.kind is kind and order in (None, f.order) and complete(f.sha256)
+        )
         file = min(found, key=lambda f: f.order, default=None)
         if file is None:
             raise Refused(HTTPStatus.NOT_FOUND, "file")

@@ -15,11 +15,16 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from protocol.documents import FileKind, ReleaseFile, ReleaseManifest, Rendition
+from protocol.documents import FileKind, Picture, ReleaseFile, ReleaseManifest, Rendition
 
 ADEQUATE_HEIGHT = 576
 """Lines of a picture that a television across a room shows well."""
 VIDEO = "video"
+PICTURE = "picture"
+SMALL_PICTURE = 256 * 1024
+"""A logo is worth no waiting: pictures up to this length come before the programmes, larger ones after what airs."""
+NOT_ON_A_SET = frozenset({FileKind.ATTACHMENT, FileKind.PREVIEW})
+"""Companions that a station never shows."""
 Manifests = Callable[[str], ReleaseManifest | None]
 
 
@@ -38,7 +43,7 @@ class Airing:
 
 @dataclass(frozen=True)
 class Wanted:
-    """A file to fetch. ``air_ms`` is None for pushes and the library; ``what`` is "video" or a file kind.
+    """A file to fetch. ``air_ms`` is None for pushes and the library; ``what`` is "video", "picture" or a file kind.
     ``may_evict``: worth more than the shelf."""
 
     sha256: str
@@ -139,14 +144,19 @@ def plan(
     now_ms: int,
     by: Callable[[int], int],
     may_upgrade: bool = True,
+    pictures: Sequence[Picture] = (),
 ) -> Plan:
     """Files to fetch, in order. Releases without a manifest are left out: they may not be played."""
     line = _Line(now_ms, by, holdings.free_bytes, holdings.evictable_bytes)
     airing = _in_order([a for a in airings if a.ends_ms > now_ms], manifest, line)
     later = [_Need(r, m, None) for r in pushed if (m := manifest(r)) is not None]
     wanted: list[Wanted] = []
+    named = {picture.sha256: picture for picture in pictures}
+    absent = [_picture(picture) for sha256, picture in named.items() if sha256 not in holdings.complete]
+    wanted += line.take([picture for picture in absent if picture.length <= SMALL_PICTURE])
     for need in (*airing, *later):
         wanted += line.take(_files_of(need, holdings, line))
+    wanted += line.take(absent)
     if may_upgrade:
         for need in sorted(airing, key=lambda n: not n.required):
             wanted += line.take(_upgrade(need, holdings, line))
@@ -156,6 +166,11 @@ def plan(
         if known is not None:
             wanted += line.take(_files_of(_Need(release, known, None, may_evict=False), holdings, line))
     return Plan(wanted, line.short)
+
+
+def _picture(picture: Picture) -> Wanted:
+    length, root = picture.length, picture.pieces_root
+    return Wanted(picture.sha256, length, root, "", "", PICTURE, None, required=False, may_evict=False)
 
 
 def _in_order(airings: Sequence[Airing], manifest: Manifests, line: _Line) -> list[_Need]:
@@ -215,7 +230,9 @@ def _files_of(need: _Need, holdings: Holdings, line: _Line) -> list[Wanted]:
     found = [
         need.wanted(file, file.kind)
         for file in sorted(need.manifest.files, key=lambda f: (_file_rank(f), f.order, f.sha256))
-        if file.sha256 not in holdings.complete and file.profile in (None, profile)
+        if file.sha256 not in holdings.complete
+        and file.profile in (None, profile)
+        and file.kind not in NOT_ON_A_SET
     ]
     if rendition is not None and rendition.sha256 not in holdings.complete:
         found.append(need.wanted(rendition, VIDEO))
@@ -273,18 +290,26 @@ def _upgrade(need: _Need, holdings: Holdings, line: _Line) -> list[Wanted]:
 
 
 def lacking(releases: Sequence[str], manifest: Manifests, stored: Mapping[str, int]) -> list[tuple[str, int]]:
-    """(release, bytes) of those of which no rendition is stored whole, in order. ``stored``: verified bytes of a file by
-    its SHA-256, the file's length once it is complete. A release without a manifest lacks an unknown number: 0."""
+    """(release, bytes) of those of which no rendition is stored whole or a page of the courseware is missing, in order.
+    ``stored``: verified bytes of a file by its SHA-256, the file's length once it is complete. A release without a
+    manifest lacks an unknown number: 0."""
     found: list[tuple[str, int]] = []
     for release in releases:
         known = manifest(release)
         best_first = _best_first(known.renditions) if known else []
-        if any(stored.get(r.sha256, -1) >= r.length for r in best_first):
-            continue
-        begun = [r for r in best_first if r.sha256 in stored]
-        chosen = next(iter([*begun, *_by_adequacy(best_first), *best_first[-1:]]), None)
-        found.append((release, chosen.length - stored.get(chosen.sha256, 0) if chosen else 0))
+        files: list[Rendition | ReleaseFile] = [*pages_of(known)] if known else []
+        if not any(stored.get(r.sha256, -1) >= r.length for r in best_first):
+            begun = [r for r in best_first if r.sha256 in stored]
+            files += [*begun, *_by_adequacy(best_first), *best_first[-1:]][:1]
+        lacks = sum(file.length - stored.get(file.sha256, 0) for file in files)
+        if lacks or not best_first:
+            found.append((release, lacks))
     return found
+
+
+def pages_of(manifest: ReleaseManifest) -> list[ReleaseFile]:
+    """The pages of a courseware, in their order."""
+    return sorted((f for f in manifest.files if f.kind is FileKind.PAGE), key=lambda f: (f.order, f.sha256))
 
 
 def protected(

@@ -11,7 +11,9 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 
+from client_agent import presence
 from client_agent.outbox import Outbox, OutboxFull, Place, Stamp
 from client_agent.sessions import Closed, Heard, PlayState, Session, Subject, hear, must_close, viewing
 from protocol.batch import Viewing
@@ -42,6 +44,7 @@ class Player:
         self._place: Place | None = None
         self._journaled: Session | None = None
         self._between_ms = 0
+        self._presence = presence.Presence()
         self._past: deque[str] = deque(maxlen=64)
         self._unwritten: deque[tuple[Session, Place | None]] = deque(maxlen=UNWRITTEN_SESSIONS)
 
@@ -58,8 +61,17 @@ class Player:
             self._session = Session(id=uuid7(now.wall_ms), subject=subject, mono_ms=now.mono_ms)
             return self._session.id
 
-    def report(self, play: str, state: PlayState, position_ms: int, *, jump: bool = False) -> int:
-        """The page says where it is; returns the milliseconds counted so far. Raises UnknownPlay, Superseded."""
+    def report(
+        self,
+        play: str,
+        state: PlayState,
+        position_ms: int,
+        *,
+        jump: bool = False,
+        touched: bool | None = None,
+    ) -> int:
+        """The page says where it is; returns the milliseconds counted so far. ``touched``: whether a key was pressed
+        since the report before; None from a screen that asks nobody anything. Raises UnknownPlay, Superseded."""
         now = self._stamp()
         with self._lock:
             if self._session is None or self._session.id != play:
@@ -67,14 +79,32 @@ class Player:
             if must_close(self._session, now.mono_ms) is Closed.SILENT:
                 self._close(Closed.SILENT)
                 raise UnknownPlay
+            before_ms = self._session.played_ms
             self._session = hear(self._session, Heard(state, position_ms, now.mono_ms, jump))
             counted = self._session.played_ms
+            if touched is not None:
+                self._heed(counted - before_ms, now.mono_ms, touched=touched)
             why = must_close(self._session, now.mono_ms)
             if why is not None:
                 self._close(why)
             elif self._journal_due():
                 self._journal()
             return counted
+
+    def asking_ms(self) -> int:
+        """How long the page is still to ask whether anybody watches; 0: not at all."""
+        with self._lock:
+            return self._presence.left_ms(self._stamp().mono_ms)
+
+    def _heed(self, advanced_ms: int, mono_ms: int, *, touched: bool) -> None:
+        assert self._session is not None
+        self._presence, over = presence.heard(
+            self._presence, self._session, advanced_ms=advanced_ms, touched=touched, mono_ms=mono_ms
+        )
+        if over is not None:
+            self._session = replace(self._session, prompts=(*self._session.prompts, over))
+            if self._session.watched:
+                self._journal()
 
     def tick(self) -> None:
         """Now and then: close a silent session, write what the disk refused before."""

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from client_agent import watching
 from client_agent.database import Database
 from client_agent.errors import AgentError
 from client_agent.guide import Guide, OnAir
@@ -297,5 +298,6 @@ def _on_line(on_air: OnAir, now_ms: int) -> OnLine:
 
 
 def remembered(database: Database) -> tuple[float, bool]:
-    """(volume 0–130, captions) as they were left."""
-    return float(database.setting("volume", "80")), database.setting("captions", "1.0") != "0.0"
+    """(volume 0–130, captions) as they were left, here or on the TV page."""
+    known = watching.read(database)
+    return known.volume, known.captions

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from client_agent import watching
 from client_agent.book import Book
 from client_agent.desk.desk import Desk
 from client_agent.evening import Evening, HeadCount, NoSession, StudyDeed
@@ -25,6 +26,7 @@ from client_agent.player import Player, Superseded, UnknownPlay
 from client_agent.sessions import PlayState, Subject
 from client_agent.store import Store
 from client_agent.tvdata import CannotPlay, TvData
+from client_agent.watching import WatchingChange
 from protocol.batch import Face, Mode, Voice, VoiceKind
 from protocol.documents import ReleaseManifest, Sha256Hex
 
@@ -41,12 +43,14 @@ class PlayRequest(msgspec.Struct, frozen=True):
 
 
 class PositionReport(msgspec.Struct, frozen=True):
-    """Where the page is in a play. ``jump``: the position was chosen, not reached."""
+    """Where the page is in a play. ``jump``: the position was chosen, not reached. ``touched``: a key was pressed since
+    the report before."""
 
     play: Annotated[str, Meta(max_length=64)]
     position_ms: Annotated[int, Meta(ge=0, le=2**40)]
     state: PlayState
     jump: bool = False
+    touched: bool = False
 
 
 class Liking(msgspec.Struct, frozen=True):
@@ -104,11 +108,14 @@ def begin_play(parts: TvParts, request: PlayRequest) -> dict[str, Any]:
 
 
 def note_position(parts: TvParts, report: PositionReport) -> dict[str, Any]:
-    """The page says where it is; how much was counted so far. Raises Refused."""
+    """The page says where it is; how much was counted so far, and for how long it is to ask whether anybody still
+    watches (0: it is not). Raises Refused."""
     session = parts.player.session
     before = session.played_ms if session is not None else 0
     try:
-        counted = parts.player.report(report.play, report.state, report.position_ms, jump=report.jump)
+        counted = parts.player.report(
+            report.play, report.state, report.position_ms, jump=report.jump, touched=report.touched
+        )
     except UnknownPlay as error:
         raise Refused(HTTPStatus.NOT_FOUND, "play") from error
     except Superseded as error:
@@ -117,7 +124,7 @@ def note_position(parts: TvParts, report: PositionReport) -> dict[str, Any]:
         _keep_place(parts, session.subject, report)
         if session.subject.mode is Mode.STUDY:
             parts.evening.heard(session.subject.release, report.position_ms, counted - before)
-    return {"counted_ms": counted}
+    return {"counted_ms": counted, "ask_ms": parts.player.asking_ms()}
 
 
 def _keep_place(parts: TvParts, subject: Subject, report: PositionReport) -> None:
@@ -188,6 +195,11 @@ def _named(manifest: ReleaseManifest) -> dict[str, Any]:
     }
 
 
+def set_watching(parts: TvParts, said: WatchingChange) -> object:
+    """Volume or captions were set."""
+    return watching.change(parts.desk.agent.database, said)
+
+
 DEEDS: dict[str, tuple[type[Any], Callable[[TvParts, Any], object], HTTPStatus]] = {
     "/api/plays": (PlayRequest, begin_play, HTTPStatus.CREATED),
     "/api/positions": (PositionReport, note_position, HTTPStatus.OK),
@@ -195,6 +207,7 @@ DEEDS: dict[str, tuple[type[Any], Callable[[TvParts, Any], object], HTTPStatus]]
     "/api/heads": (HeadCount, count_heads, HTTPStatus.CREATED),
     "/api/likings": (Liking, like, HTTPStatus.CREATED),
     "/api/wishes": (Wishing, wish, HTTPStatus.CREATED),
+    "/api/watching": (WatchingChange, set_watching, HTTPStatus.OK),
 }
 """What the page may do: the form of the request, what is done, and the status of success."""
 
@@ -231,4 +244,5 @@ ANSWERS: dict[str, Callable[[TvParts, dict[str, str]], object]] = {
     "/api/programme": _programme,
     "/api/replay": lambda parts, _: parts.data.replay(),
     "/api/number": _numbered,
+    "/api/watching": lambda parts, _: watching.read(parts.desk.agent.database),
 }

@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from protocol.batch import ClockState, Mode
+from protocol.batch import ClockState, Mode, Prompt
 from protocol.times import ms_to_text
 
 SILENCE_MS = 60_000
@@ -98,6 +98,8 @@ class Session:
     first_mono_ms: int | None = None
     last_mono_ms: int | None = None
     credit_ms: int = 0
+    prompts: tuple[Prompt, ...] = ()
+    """What was asked of whoever watches (presence.py), and whether it was answered."""
 
     @property
     def played_ms(self) -> int:
@@ -166,4 +168,5 @@ def viewing(session: Session, *, wall_ms: int, mono_ms: int, clock: ClockState) 
         "channel": subject.channel,
         "item": subject.item,
         "profile": subject.profile,
+        "prompts": list(session.prompts),
     }

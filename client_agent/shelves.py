@@ -8,8 +8,9 @@ from typing import Any
 
 from client_agent.book import Book
 from client_agent.guide import Guide
+from client_agent.planner import pages_of
 from client_agent.store import Store
-from protocol.documents import FileKind, ReleaseManifest, SectionName
+from protocol.documents import FileKind, Picture, ReleaseManifest, SectionName
 from protocol.merge import ListedItem, Listing, Source
 from protocol.times import day_of_ms
 
@@ -77,10 +78,28 @@ class Shelves:
             "poster": self.poster(release, manifest),
         }
 
+    def picture(self, picture: Picture | None) -> str | None:
+        """Where the page finds a logo or a topic's poster, once it is stored."""
+        stored = self._guide.stored_picture(picture)
+        return f"/pictures/{stored.sha256}" if stored else None
+
     def poster(self, release: str, manifest: ReleaseManifest) -> str | None:
         complete = self._store.is_complete
         has = any(f.kind is FileKind.POSTER and complete(f.sha256) for f in manifest.files)
         return f"/files/{release}/poster" if has else None
+
+    def pages(self, release: str, manifest: ReleaseManifest) -> list[Json]:
+        """The pages of a courseware in their order; of one that is not stored only that there is one."""
+        return [
+            {
+                "title": page.title,
+                "at_ms": page.at_ms,
+                "url": f"/files/{release}/page/{page.order}"
+                if self._store.is_complete(page.sha256)
+                else None,
+            }
+            for page in pages_of(manifest)
+        ]
 
     def card_of(self, release: str, now_ms: int) -> Json | None:
         """The card of a release that may be played now, or None."""
@@ -126,6 +145,7 @@ class Shelves:
                     "title": topic.title,
                     "summary": topic.summary,
                     "required": topic.required,
+                    "poster": self.picture(topic.poster),
                     "programmes": cards,
                 }
 

@@ -251,6 +251,7 @@ class Syncer:
         asked = demand(agent.guide.programme(), now_ms, WANTED_HORIZON_MS)
         complete = agent.store.complete_files()
         keep = protected(asked.airings, asked.pushed, manifest, complete, (), now_ms=now_ms)
+        keep |= {picture.sha256 for picture in asked.pictures}
         if agent.store.give_way(keep):
             complete = agent.store.complete_files()
         _, begun, evictable = agent.store.holdings(keep)
@@ -263,6 +264,7 @@ class Syncer:
             now_ms=now_ms,
             by=agent.line.capacity(now_ms + WANTED_HORIZON_MS).by,
             may_upgrade=not agent.line.rules.monthly_cap_bytes,
+            pictures=asked.pictures,
         )
         agent.database.set_setting("short_bytes", str(made.short_bytes))
         return made.wanted, keep | {item.sha256 for item in made.wanted}

@@ -94,6 +94,7 @@ class TvData:
             else None,
             "tonight": self._readiness(now_ms) if known else None,
             "next_card_ms": self._guide.next_card_ms(),
+            "logo": self._shelves.picture(self._guide.logo(on_air.channel)),
             "study": self.study(),
         }
 
@@ -111,7 +112,11 @@ class TvData:
         }
 
     def _medium(self, play: Playable) -> Json:
-        return medium(play) | {"section_names": self._shelves.section_names(play.manifest.section)}
+        return (
+            medium(play)
+            | {"section_names": self._shelves.section_names(play.manifest.section)}
+            | {"pages": self._shelves.pages(play.release, play.manifest)}
+        )
 
     def _then(self, on_air: OnAir) -> Json | None:
         """What follows on the screen, so that the page can load it ahead."""
@@ -282,4 +287,8 @@ def medium(play: Playable) -> Json:
         "url": f"/media/{play.release}/{play.rendition.profile}.mp4",
         "poster": f"/files/{play.release}/poster" if play.poster else None,
         "subtitles": f"/files/{play.release}/subtitles" if play.subtitles else None,
+        "captions": [
+            {"language": file.language or "zh", "url": f"/files/{play.release}/subtitles/{file.order}"}
+            for file in play.subtitles
+        ],
     }

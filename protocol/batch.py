@@ -70,9 +70,17 @@ class _Record(Struct, frozen=True, kw_only=True, tag_field="kind"):
     mono_ms: Ms
 
 
+class Prompt(Struct, frozen=True, kw_only=True):
+    """ "还有人在看吗？": asked at this place of the medium; whether a key was pressed before it went away."""
+
+    at_ms: Ms
+    answered: bool
+
+
 class Viewing(_Record, frozen=True, kw_only=True, tag="viewing"):
     """One uninterrupted play at one terminal. ``watched`` are media spans [from, to) in ms that really advanced while
-    visible; ``played_ms`` is their sum. The title travels with the fact: deleting a programme loses no history."""
+    visible; ``played_ms`` is their sum. The title travels with the fact: deleting a programme loses no history.
+    ``prompts``: what was asked of whoever watched; what an unanswered one means is the province's versioned rule."""
 
     session: str
     mode: Mode
@@ -90,6 +98,7 @@ class Viewing(_Record, frozen=True, kw_only=True, tag="viewing"):
     channel: str | None = None
     item: str | None = None
     profile: str | None = None
+    prompts: Annotated[list[Prompt], Meta(max_length=50)] = []
 
 
 class Roll(StrEnum):

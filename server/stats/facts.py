@@ -160,6 +160,7 @@ def _viewing(record: Viewing) -> dict[str, Any]:
         "ended_at": from_text(record.ended_at),
         "on_ms": max(0, ended - started),
         "watched": [list(span) for span in record.watched],
+        "prompts": msgspec.to_builtins(record.prompts),
     }
 
 

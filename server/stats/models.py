@@ -69,7 +69,8 @@ class FactColumns:
 
 class ViewingFact(FactColumns, Base):
     """One viewing session 收看会话. ``day`` is that of ``started_at`` in Asia/Shanghai. On and played time are columns
-    of their own: ``on_ms`` from start to end on the clock, ``played_ms`` what the terminal says really advanced."""
+    of their own: ``on_ms`` from start to end on the clock, ``played_ms`` what the terminal says really advanced. ``prompts``:
+    {at_ms, answered} of each time it asked whether anybody still watches."""
 
     __tablename__ = "viewing_facts"
     __table_args__ = (Index("ix_viewing_facts_region_day", "region", "day"),)
@@ -92,6 +93,7 @@ class ViewingFact(FactColumns, Base):
     channel: Mapped[str | None] = mapped_column(Text)
     item: Mapped[str | None] = mapped_column(Text)
     profile: Mapped[str | None] = mapped_column(Text)
+    prompts: Mapped[list[Any]] = mapped_column(server_default="[]")
 
 
 class AttendanceFact(FactColumns, Base):

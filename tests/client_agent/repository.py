@@ -221,6 +221,7 @@ class Province:
         fillers: Sequence[Ref] = (),
         library: Sequence[LibraryEntry] = (),
         windows: Sequence[documents.Window] = (),
+        logo: documents.Picture | None = None,
         **more: Any,
     ) -> None:
         document = Frame(
@@ -230,7 +231,12 @@ class Province:
             valid_until=ms_to_text(self.now_ms + 14 * DAY_MS),
             channels=[
                 FrameChannel(
-                    id="main", name="综合", items=list(items), windows=list(windows), fillers=list(fillers)
+                    id="main",
+                    name="综合",
+                    items=list(items),
+                    windows=list(windows),
+                    fillers=list(fillers),
+                    logo=logo,
                 )
             ],
             library=list(library),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from protocol.documents import (
     LibraryEntry,
     LocalDocument,
     Notice,
+    Picture,
     Ref,
     ReleaseFile,
     ReleaseManifest,
@@ -40,6 +42,16 @@ TERMINAL = "01890000-0000-7000-8000-000000000001"
 WHY = Why(rule="slot", level="province", region="13")
 
 
+@dataclass(frozen=True)
+class Page:
+    """A page of a courseware, an image's bytes."""
+
+    data: bytes
+    title: str = ""
+    at_ms: int | None = None
+    stored: bool = True
+
+
 @dataclass
 class Programme:
     """One released programme; ``media`` are an MP4's bytes, None: the station has only its manifest."""
@@ -50,6 +62,7 @@ class Programme:
     media: bytes | None
     poster: bytes | None = None
     subtitles: bytes | None = None
+    pages: list[bytes] = field(default_factory=list)
     number: int = 0
     release: str = ""
     manifest: ReleaseManifest | None = None
@@ -73,6 +86,8 @@ class Station:
     known_clock: bool = True
     valid_s: int = 14 * 86_400
     next_card_ms: int = 0
+    logo: Picture | None = None
+    pictures: list[bytes] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.paths = AgentPaths(self.folder)
@@ -95,10 +110,13 @@ class Station:
         media: bytes | None,
         poster: bytes | None = None,
         subtitles: bytes | None = None,
+        pages: Sequence[Page] = (),
         **more: Any,
     ) -> Programme:
         """A released programme of the library."""
-        made = Programme(title, section, duration_ms, media, poster, subtitles, len(self.programmes) + 1)
+        made = Programme(
+            title, section, duration_ms, media, poster, subtitles, number=len(self.programmes) + 1
+        )
         layer = piece_layer_of(media if media is not None else title.encode())
         files = []
         if subtitles is not None:
@@ -108,6 +126,15 @@ class Station:
                     kind=FileKind.SUBTITLES, sha256=text.sha256, length=text.length, pieces_root=text.root
                 )
             )
+        for order, page in enumerate(pages):
+            seen = piece_layer_of(page.data)
+            files.append(
+                ReleaseFile(
+                    kind=FileKind.PAGE, sha256=seen.sha256, length=seen.length, pieces_root=seen.root,
+                    order=order, title=page.title, at_ms=page.at_ms,
+                )
+            )  # fmt: skip
+            made.pages += [page.data] * page.stored
         if poster is not None:
             drawn = piece_layer_of(poster)
             files.append(
@@ -128,6 +155,12 @@ class Station:
         self._document(names.release_target(made.manifest.edition), data)
         self.programmes.append(made)
         return made
+
+    def picture(self, data: bytes, *, stored: bool = True) -> Picture:
+        """A logo or a topic's poster; it is for the caller to name it in a document."""
+        layer = piece_layer_of(data)
+        self.pictures += [data] * stored
+        return Picture(sha256=layer.sha256, length=layer.length, pieces_root=layer.root)
 
     def ref(self, made: Programme) -> Ref:
         assert made.manifest is not None
@@ -175,7 +208,7 @@ class Station:
         frame = Frame(
             region="13", serial=1, valid_from=ms_to_text(start - 86_400_000),
             valid_until=ms_to_text(self.now_ms + self.valid_s * 1000),
-            channels=[FrameChannel(id="main", name="综合频道", items=sorted(self.items, key=lambda i: i.starts_at), fillers=self.fillers, next_card_ms=self.next_card_ms)],
+            channels=[FrameChannel(id="main", name="综合频道", items=sorted(self.items, key=lambda i: i.starts_at), fillers=self.fillers, next_card_ms=self.next_card_ms, logo=self.logo)],
             library=[LibraryEntry(edition=p.manifest.edition, release=p.release, section=p.section) for p in self.programmes],
             notices=self.notices, **self.more,
         )  # fmt: skip
@@ -215,6 +248,10 @@ class Station:
                 keep(agent, made.poster)
             if made.subtitles is not None:
                 keep(agent, made.subtitles)
+            for page in made.pages:
+                keep(agent, page)
+        for picture in self.pictures:
+            keep(agent, picture)
         return agent
 
 

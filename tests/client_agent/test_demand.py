@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from client_agent.demand import demand
 from client_agent.refresh import refresh
-from protocol.documents import EmergencyItem, LibraryEntry, StudyDay, Why
+from client_agent.sync import Syncer
+from protocol.documents import EmergencyItem, LibraryEntry, Picture, StudyDay, Why
 from protocol.times import DAY_MS, ms_to_text
+from tests.client_agent.conftest import take
 from tests.client_agent.repository import HOUR_MS, NOON_MS
 
 WEEK_MS = 7 * DAY_MS
@@ -70,3 +72,18 @@ def test_an_emergency_is_urgent_and_what_is_recalled_is_not_asked_for(province, 
     found = asked(terminal)
     assert [(a.release, a.urgent) for a in found.airings] == [(flood.sha256, True)]
     assert found.library == ()
+
+
+def test_the_logo_is_fetched_verified_like_all_and_never_given_up(province, source, terminal):
+    drawn = province.put_media(b"\x89PNG" + bytes(3_000))
+    logo = Picture(sha256=drawn.sha256, length=drawn.length, pieces_root=drawn.root)
+    film = province.release("今晚")
+    province.frame([film.item(NOON_MS + 7 * HOUR_MS)], logo=logo)
+    province.network([source.url])
+    province.publish()
+    take(terminal)
+    assert terminal.guide.logo() == logo
+    syncer = Syncer(terminal)
+    _, keep = syncer.plan()
+    syncer.close()
+    assert logo.sha256 in keep

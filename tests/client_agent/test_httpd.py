@@ -11,11 +11,12 @@ from datetime import datetime
 import pytest
 
 from client_agent import httpd, reporting
+from client_agent.projector import remembered
 from client_agent.ranges import Unsatisfiable, read_range
-from protocol.documents import Emergency, EmergencyItem
+from protocol.documents import Emergency, EmergencyItem, ProgrammeKind
 from protocol.pieces import PIECE_LENGTH
 from protocol.times import SHANGHAI, ms_to_text, to_ms
-from tests.client_agent.station import Machine, Station
+from tests.client_agent.station import Machine, Page, Station
 
 NOW = to_ms(datetime(2026, 11, 22, 18, 43, 10, tzinfo=SHANGHAI))
 MEDIA = os.urandom(2 * PIECE_LENGTH + 777)
@@ -366,7 +367,7 @@ def test_a_play_through_the_api_becomes_one_viewing_record(serve, station, machi
     play = served.json("/api/plays", "POST", {"mode": "linear", "release": station.wheat.release})["play"]
     told = positions(served, machine, play, (0, 20_000, "playing"), (2, 22_000, "playing"), (2, 24_000, "paused"),
                      (30, 24_000, "playing"), (2, 26_000, "ended"))  # fmt: skip
-    assert told == {"counted_ms": 6_000}
+    assert told == {"counted_ms": 6_000, "ask_ms": 0}
     [[data]] = served.outbox._db.execute("SELECT data FROM records").fetchall()
     record = json.loads(data)
     assert (record["kind"], record["mode"], record["title"]) == ("viewing", "linear", "冬小麦返青管理")
@@ -397,3 +398,62 @@ def test_what_is_played_is_evicted_later(serve, station):
         "SELECT watched_ms FROM files WHERE sha256 = ?", (station.fraud.manifest.renditions[0].sha256,)
     )
     assert watched == NOW
+
+
+# --- pages, pictures, volume ---------------------------------------------------------------------------------------------
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(500)
+
+
+def test_pages_of_a_courseware_are_named_and_sent_and_a_missing_one_says_so(serve, station):
+    lesson = station.add(
+        "苹果冬剪", "nongji", 60_000, MEDIA[:4000], kind=ProgrammeKind.COURSEWARE,
+        pages=[Page(PNG + b"1", "看树形", 0), Page(PNG + b"2", "下剪", 9_000), Page(PNG + b"3", stored=False)],
+    )  # fmt: skip
+    served = serve()
+    started = served.json("/api/plays", "POST", {"mode": "library", "release": lesson.release})
+    url = f"/files/{lesson.release}/page/"
+    assert started["pages"] == [
+        {"title": "看树形", "at_ms": 0, "url": url + "0"},
+        {"title": "下剪", "at_ms": 9_000, "url": url + "1"},
+        {"title": "", "at_ms": None, "url": None},
+    ]
+    page = served.ask(url + "1")
+    assert (page.status, page.getheader("Content-Type"), page.data) == (200, "image/png", PNG + b"2")
+    assert [served.ask(url + wrong).status for wrong in ("2", "7", "99999", "x")] == [404] * 4
+
+
+def test_captions_are_offered_in_every_language_there_is(serve, station):
+    bilingual = station.add("防火", "kepu", 60_000, MEDIA[:3000], subtitles=b"WEBVTT\n")
+    served = serve()
+    started = served.json("/api/plays", "POST", {"mode": "library", "release": bilingual.release})
+    assert started["captions"] == [{"language": "zh", "url": f"/files/{bilingual.release}/subtitles/0"}]
+    assert served.ask(started["captions"][0]["url"]).data == b"WEBVTT\n"
+
+
+def test_only_pictures_that_a_document_names_are_sent(serve, station):
+    station.logo = station.picture(PNG)
+    other = station.picture(PNG + b"of nobody")
+    served = serve()
+    url = served.json("/api/state")["logo"]
+    assert url == f"/pictures/{station.logo.sha256}"
+    assert (served.ask(url).getheader("Content-Type"), served.ask(url).data) == ("image/png", PNG)
+    assert served.ask(f"/pictures/{other.sha256}").status == 404
+
+
+def test_a_logo_that_is_not_here_yet_is_not_named(serve, station):
+    station.logo = station.picture(PNG, stored=False)
+    served = serve()
+    assert served.json("/api/state")["logo"] is None
+    assert served.ask(f"/pictures/{station.logo.sha256}").status == 404
+
+
+def test_volume_and_captions_are_kept_and_mpv_has_the_same(serve):
+    served = serve()
+    assert served.json("/api/watching") == {"volume": 80, "captions": True, "language": "zh"}
+    served.ask("/api/watching", "POST", {"volume": 35})
+    served.ask("/api/watching", "POST", {"captions": False, "language": "en"})
+    assert served.json("/api/watching") == {"volume": 35, "captions": False, "language": "en"}
+    assert remembered(served.agent.database) == (35.0, False)
+    for wrong in ({"volume": 101}, {"volume": -1}, {"language": "zh-Hans-x"}, {"captions": 3}):
+        assert served.ask("/api/watching", "POST", wrong).status == 400
+    assert served.json("/api/watching")["volume"] == 35

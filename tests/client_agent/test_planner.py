@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
-from client_agent.planner import VIDEO, Airing, Holdings, plan, protected
-from protocol.documents import FileKind, ReleaseFile, ReleaseManifest, Rendition
+from client_agent.planner import SMALL_PICTURE, VIDEO, Airing, Holdings, lacking, plan, protected
+from protocol.documents import FileKind, Picture, ReleaseFile, ReleaseManifest, Rendition
 from protocol.identifiers import uuid7
 
 NOW = 1_796_443_200_000
@@ -193,3 +193,28 @@ def test_once_a_better_rendition_is_stored_the_one_before_may_go_but_not_while_i
     both = {name("a360p"), name("a576p")}
     assert protected([airing("a", 5)], [], films.get, both, [], now_ms=NOW) == {name("a576p")}
     assert protected([airing("a", -5)], [], films.get, both, [], now_ms=NOW) == both
+
+
+def test_a_small_logo_comes_first_a_large_poster_after_what_airs_and_what_no_set_shows_never():
+    def picture(text, length):
+        return Picture(sha256=name(text), length=length, pieces_root=name("root" + text))
+
+    files = [(FileKind.PAGE, None), (FileKind.ATTACHMENT, None), (FileKind.PREVIEW, None)]
+    made = plan(
+        [airing("a", 60)], [], ["b"], {"a": film("a", files=files), "b": film("b")}.get, ROOMY, now_ms=NOW,
+        by=lambda _: 10**12, may_upgrade=False,
+        pictures=[picture("logo", 9_000), picture("poster", SMALL_PICTURE + 1), picture("logo", 9_000)],
+    )  # fmt: skip
+    assert [(item.title, item.what) for item in made.wanted] == [
+        ("", "picture"), ("a", "page"), ("a", VIDEO), ("", "picture"), ("b", VIDEO),
+    ]  # fmt: skip
+    assert [item.length for item in made.wanted if item.what == "picture"] == [9_000, SMALL_PICTURE + 1]
+
+
+def test_a_courseware_lacks_its_pages_too():
+    lesson = film("a", files=[(FileKind.PAGE, None)])
+    video = min(lesson.renditions, key=lambda r: r.bitrate)
+    stored = {video.sha256: video.length}
+    assert lacking(["a"], {"a": lesson}.get, stored) == [("a", 1_000)]
+    assert lacking(["a"], {"a": lesson}.get, stored | {lesson.files[0].sha256: 1_000}) == []
+    assert lacking(["x"], {}.get, {}) == [("x", 0)]

@@ -8,7 +8,14 @@ from protocol import batch as wire
 from protocol.batch import ClockState, Face, Roll, VoiceKind
 from protocol.identifiers import uuid7
 from protocol.times import from_ms, ms_to_text
-from server.stats.models import AttendanceFact, SelfTestFact, SetAsideRecord, StudyFact, VoiceFact
+from server.stats.models import (
+    AttendanceFact,
+    SelfTestFact,
+    SetAsideRecord,
+    StudyFact,
+    ViewingFact,
+    VoiceFact,
+)
 from tests.stats.simulator import START_MS
 
 SESSION = uuid7(START_MS)
@@ -99,3 +106,16 @@ def test_what_no_table_can_keep_is_set_aside_and_acknowledged(province, device, 
     told(province, device, record)
     (kept,) = province.rows(SetAsideRecord)
     assert kept.seq == 1
+
+
+def test_what_was_asked_of_a_viewer_stands_beside_the_viewing(province, device):
+    viewing = wire.Viewing(
+        **SHARED, session=SESSION, mode=wire.Mode.LIBRARY, programme=uuid7(START_MS), edition=uuid7(START_MS),
+        release="a" * 64, title="家乡党史故事", section="dangshi", started_at=ms_to_text(START_MS),
+        ended_at=ms_to_text(START_MS + 3_600_000), duration_ms=3_600_000, played_ms=3_600_000, watched=[(0, 3_600_000)],
+        clock=ClockState.KNOWN, prompts=[wire.Prompt(at_ms=1_200_000, answered=True), wire.Prompt(at_ms=2_600_000, answered=False)],
+    )  # fmt: skip
+    told(province, device, viewing)
+    (fact,) = province.rows(ViewingFact)
+    assert fact.prompts == [{"at_ms": 1_200_000, "answered": True}, {"at_ms": 2_600_000, "answered": False}]
+    assert fact.played_ms == 3_600_000
