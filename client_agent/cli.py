@@ -1,4 +1,4 @@
-"""``agent enrol | sync | run | status | doctor | clock | line | kiosk | build``: exit 0 done, 1 could not be done, 2 called or set up wrongly.
+"""``agent enrol | sync | run | status | doctor | clock | line | people | kiosk | build``: exit 0 done, 1 could not be done, 2 called or set up wrongly.
 
 Heavy modules are imported inside the commands, so that ``--help`` and a refusal answer at once.
 """
@@ -123,6 +123,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     line.add_argument("--cap", metavar="GB", type=float, help="每月流量，0 不限 / a month at most; 0: any")
     line.add_argument("--province", action="store_true", help="恢复省里的设置 / as the province says again")
+    people = _command(
+        commands,
+        "people",
+        _people,
+        "管理员 A/B：看、改名、忘了密码时清掉 / the two administrators, their names and PINs",
+    )
+    people.add_argument(
+        "--reset",
+        choices=("A", "B"),
+        help="清掉密码，到电视上重新设 / take a PIN away: a new one is set on the TV",
+    )
+    people.add_argument("--name", nargs=2, metavar=("A|B", "NAME"), help="改名 / change a name")
     child = _command(commands, "_refresh", _refresh, None)
     child.add_argument("--first", default=None)
     _add_sources(child)
@@ -312,10 +324,11 @@ def _status(options: argparse.Namespace) -> int:
 
 def _doctor(options: argparse.Namespace) -> int:
     from client_agent.agent import open_agent
+    from client_agent.desk.looked import log_findings
     from client_agent.status import findings, status
 
     with open_agent(options.data) as agent:
-        found = findings(status(agent))
+        found = findings(status(agent)) + log_findings(agent.paths)
     if options.json:
         _print_json({"findings": found})
     else:
@@ -378,6 +391,21 @@ def _line(options: argparse.Namespace) -> int:
         f"本月已用 / this month: {used:.2f} GB{f' / {cap:.2f} GB' if cap else ''}\n"
         f"尚缺 / missing: {len(found['missing'])} ({found['missing_bytes'] / 10**6:.0f} MB)\n"
     )
+    return 0
+
+
+def _people(options: argparse.Namespace) -> int:
+    from client_agent.desk.looked import people_command
+
+    told = people_command(options.data, options.reset, options.name)
+    if options.json:
+        _print_json(told)
+        return 0
+    for one in told["people"]:
+        pin = "有密码 / has a PIN" if one["pin"] else "密码待设 / PIN to be set on the TV"
+        sys.stdout.write(f"{one['post']}  {one['name'] or '—'}  {pin}\n")
+    if not told["people"]:
+        sys.stdout.write("还没有管理员：在电视的“站务”里设 / none yet: they are set on the TV\n")
     return 0
 
 

@@ -69,12 +69,22 @@ class Evening:
     """Safe from any thread."""
 
     def __init__(
-        self, book: Book, guide: Guide, outbox: Outbox, now: Callable[[], tuple[int, ClockState]]
+        self,
+        book: Book,
+        guide: Guide,
+        outbox: Outbox,
+        now: Callable[[], tuple[int, ClockState]],
+        *,
+        who: Callable[[], str] = lambda: "",
+        days: Callable[[], list[StudyDay]] | None = None,
     ) -> None:
+        """``who`` is signed in (A, B, or nobody); ``days``: the study days as the village adjusted them."""
         self._book = book
         self._guide = guide
         self._outbox = outbox
         self._now = now
+        self._who = who
+        self._days = days or guide.study_days
         self._lock = threading.RLock()
         self._rolls: dict[str, Json] = {}
         self._session = self._load()
@@ -105,6 +115,11 @@ class Evening:
         plain = msgspec.json.encode(asdict(session) | {"rolls": self._rolls}) if session else b""
         self._book.keep_note(_KEY, plain.decode())
 
+    @property
+    def running(self) -> bool:
+        """Whether a session runs. Takes no lock: it is asked from within others'."""
+        return self._session is not None
+
     # --- what the page is told ----------------------------------------------------------------------------------------
     def told(self, now_ms: int, card: Callable[[str], Json | None]) -> Json:
         """The session that runs, or the study day to offer now. ``card`` makes a programme's."""
@@ -134,7 +149,7 @@ class Evening:
         }
 
     def _offer(self, now_ms: int, card: Callable[[str], Json | None]) -> Json | None:
-        day = study.day_for(self._guide.study_days(), now_ms)
+        day = study.day_for(self._days(), now_ms)
         if day is None or self._book.note(_done(day)):
             return None
         cards = [made for ref in day.programmes if (made := card(ref.release)) is not None]
@@ -179,14 +194,14 @@ class Evening:
     def _begin(self, led_by: str, now_ms: int) -> None:
         if self._session is not None:
             return  # pressed twice
-        day = study.day_for(self._guide.study_days(), now_ms)
+        day = study.day_for(self._days(), now_ms)
         if day is None:
             raise NoSession
         playable = [one for ref in day.programmes if (one := self._studied(ref, day, now_ms)) is not None]
         if not playable:
             raise NoSession
         self._rolls = {}
-        session = study.begin(uuid7(now_ms), day, playable, now_ms=now_ms, led_by=led_by)
+        session = study.begin(uuid7(now_ms), day, playable, now_ms=now_ms, led_by=self._who() or led_by)
         self._keep(session)
         self._session = session
 
@@ -221,7 +236,7 @@ class Evening:
             self._keep(self._session)
             self._outbox.append(
                 Attendance, session=self._session.id, expected=heads.expected, present=heads.present,
-                taken_by=self._session.led_by, roll=roll,
+                taken_by=self._who() or self._session.led_by, roll=roll,
             )  # fmt: skip
 
     # --- the end ------------------------------------------------------------------------------------------------------

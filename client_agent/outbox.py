@@ -25,10 +25,10 @@ import secrets
 import sqlite3
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -56,10 +56,11 @@ from client_agent.outbox_rules import (
 from protocol import batch as wire
 from protocol.batch import BatchHeader, ClockState, EpochState, Fault, Gap, Record
 from protocol.errors import ProtocolError
-from protocol.times import DAY_MS, ms_to_text
+from protocol.times import DAY_MS, ms_to_text, text_to_ms
 
 __all__ = ["Batch", "Outbox", "OutboxBusy", "OutboxFull", "Place", "Stamp", "outbox_length"]
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 KEEP_MS = 90 * DAY_MS
 QUOTA_BYTES = 64 * 1024 * 1024
@@ -118,6 +119,8 @@ class Outbox:
         self._epoch: str | None = None
         self.on_full: Callable[[], bool] = lambda: False
         """Asked for room when the disk is full; True when there is some now."""
+        self.on_finished: Callable[[Record], None] = lambda _: None
+        """Told of every record that :meth:`append` or :meth:`close_open` finished, once it is on disk."""
         self._lock = threading.RLock()
         self._held = hold_outbox(path.with_name(path.name + ".lock"))
         try:
@@ -130,13 +133,27 @@ class Outbox:
     def append(self, kind: type[Record], **fields: Any) -> Place:
         """Write one finished record; number and times are added here. On disk when this returns."""
 
-        def write() -> Place:
+        def write() -> tuple[Place, bytes]:
             with self._writing():
-                return self._insert(kind, fields, is_open=False)
+                return self._whole(self._insert(kind, fields, is_open=False))
 
-        return self._with_room(write)
+        return self._finish(write)
 
-    def _with_room(self, write: Callable[[], Place]) -> Place:
+    def _whole(self, place: Place) -> tuple[Place, bytes]:
+        row = self._db.execute(
+            "SELECT data FROM records WHERE epoch = ? AND seq = ?", (place.epoch, place.seq)
+        ).fetchone()
+        return place, row[0]
+
+    def _finish(self, write: Callable[[], tuple[Place, bytes]]) -> Place:
+        place, data = self._with_room(write)
+        try:
+            self.on_finished(wire.read_record(data))
+        except ProtocolError as error:
+            log.error("a record was written that cannot be read: %s", error)
+        return place
+
+    def _with_room(self, write: Callable[[], T]) -> T:
         """Once more where the disk was full and somebody could give room. Raises OutboxFull."""
         try:
             return write()
@@ -168,17 +185,17 @@ class Outbox:
         """Finish an open record. Under a new number where the province called its epoch forked meanwhile, or where
         the file was set aside."""
 
-        def write() -> Place:
+        def write() -> tuple[Place, bytes]:
             with self._writing():
                 if not self._stands(place):
                     self._db.execute(
                         "DELETE FROM records WHERE epoch = ? AND seq = ?", (place.epoch, place.seq)
                     )
-                    return self._insert(kind, fields, is_open=False)
+                    return self._whole(self._insert(kind, fields, is_open=False))
                 self._store(place, kind, fields, is_open=False)
-                return place
+                return self._whole(place)
 
-        return self._with_room(write)
+        return self._finish(write)
 
     def _stands(self, place: Place) -> bool:
         """Whether an open record is still where it was, in an epoch that may be written on."""
@@ -484,6 +501,34 @@ class Outbox:
         """Records that the province has not acknowledged."""
         with self._reading():
             return count_waiting(self._db)
+
+    def records(self) -> Iterator[Record]:
+        """Every finished record still held, oldest first; of batches one at a time. What cannot be read is left out."""
+        with self._reading():
+            batches = [row[0] for row in self._db.execute("SELECT id FROM batches ORDER BY id")]
+        for batch_id in batches:
+            with suppress(KeyError, ProtocolError):
+                yield from records_of(self.batch_bytes(batch_id))
+        with self._reading():
+            loose = self._db.execute(
+                "SELECT data FROM records JOIN epochs USING (epoch) WHERE NOT open ORDER BY n, seq"
+            ).fetchall()
+        for (data,) in loose:
+            with suppress(ProtocolError):
+                yield wire.read_record(data)
+
+    def waiting_since_ms(self) -> int | None:
+        """When the oldest record was written that the province has not acknowledged, by this terminal's clock then."""
+        with self._reading():
+            loose = self._db.execute("SELECT min(at_ms) FROM records WHERE NOT open").fetchone()[0]
+            cut = self._db.execute(
+                "SELECT data FROM batches WHERE state = 'waiting' ORDER BY id LIMIT 1"
+            ).fetchone()
+        found = [loose] if loose is not None else []
+        if cut is not None:
+            with suppress(ProtocolError):
+                found.append(text_to_ms(wire.read_batch(cut[0]).header.wall))
+        return min(found, default=None)
 
     def uncut(self) -> int:
         """Closed records that stand in no batch yet."""

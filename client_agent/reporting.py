@@ -10,7 +10,7 @@ from pathlib import Path
 
 from client_agent.agent import Agent
 from client_agent.book import Book
-from client_agent.desk.desk import Desk
+from client_agent.desk.desk import open_desk
 from client_agent.evening import Evening
 from client_agent.evidence import Evidence, EvidencePost
 from client_agent.httpd import TvServer
@@ -79,7 +79,9 @@ def open_tv(agent: Agent, outbox: Outbox, port: int, host: str = "127.0.0.1") ->
     """The player's account and the TV page's server, not yet started. Raises OSError when the port is taken."""
     player = Player(outbox, stamp_of(agent))
     book = Book(agent.paths.book)
-    evening = Evening(book, agent.guide, outbox, agent.clock.for_programmes)
+    desk = open_desk(agent, book, outbox)
+    evening = Evening(book, agent.guide, outbox, agent.clock.for_programmes, who=desk.people.who)
+    desk.people.studying = lambda: evening.running
     data = TvData(agent.guide, agent.store, agent.clock, book, evening, lambda: agent.identity.station_name)
     parts = TvParts(
         data=data,
@@ -90,7 +92,7 @@ def open_tv(agent: Agent, outbox: Outbox, port: int, host: str = "127.0.0.1") ->
         book=book,
         evening=evening,
         evidence=open_evidence(agent, book, outbox),
-        desk=Desk(agent),
+        desk=desk,
         now_ms=lambda: agent.clock.for_programmes()[0],
         fonts=find_fonts(),
     )

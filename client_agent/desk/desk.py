@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from client_agent.agent import Agent
+from client_agent.book import Book
+from client_agent.desk.log_lines import Heads
+from client_agent.desk.logbook import Logbook
+from client_agent.desk.people import People
+from client_agent.errors import StorageFailed
+from client_agent.outbox import Outbox, OutboxFull
+from protocol.batch import Attendance, Roll
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -12,3 +23,42 @@ class Desk:
     """One station's administration. ``agent``: the station as it is."""
 
     agent: Agent
+    book: Book
+    outbox: Outbox
+    people: People
+    log: Logbook
+
+
+def open_desk(agent: Agent, book: Book, outbox: Outbox) -> Desk:
+    """The desk, with everything that came about while it was not looking written into the log."""
+    people = People(book, agent.clock.reading)
+    log = Logbook(book, agent.clock.now_ms, number_of(agent))
+    outbox.on_finished = log.take
+    desk = Desk(agent, book, outbox, people, log)
+    try:
+        log.catch_up(outbox.records())
+        tell_late(log, outbox)
+    except (StorageFailed, OutboxFull) as error:  # a full disk must not keep the set dark
+        logger.error("the log could not be brought up to date: %s", error)
+    return desk
+
+
+def tell_late(log: Logbook, outbox: Outbox) -> None:
+    """Report late entries that are not reported yet. Twice told is once at the province: the last one holds."""
+    for line in log.to_tell():
+        heads = line.heads or Heads()
+        outbox.append(
+            Attendance, session=line.session, expected=heads.expected, present=heads.present,
+            members=heads.members, public=heads.public, taken_by=line.by, roll=Roll.LATE,
+        )  # fmt: skip
+        log.told(line.n)
+
+
+def number_of(agent: Agent) -> Callable[[str], int]:
+    """A release's programme number, 0 where no current document names it."""
+
+    def look(release: str) -> int:
+        manifest = agent.guide.manifest(release)
+        return manifest.number if manifest is not None else 0
+
+    return look

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
-from client_agent.desk import selftest, voice
+from client_agent.desk import log_pages, people_pages, selftest, voice
 from client_agent.desk.condition import condition
 from client_agent.routes import TvParts
 
@@ -14,10 +14,14 @@ ANSWERS: dict[str, Callable[[TvParts, dict[str, str]], object]] = {
     "/api/desk/condition": lambda parts, _: condition(parts.desk.agent),
     "/api/desk/voice": lambda parts, _: voice.told(parts),
     "/api/desk/selftest": lambda parts, _: selftest.told(parts),
+    **people_pages.ANSWERS,
+    **log_pages.ANSWERS,
 }
 DEEDS: dict[str, tuple[type[Any], Callable[[TvParts, Any], object], HTTPStatus]] = {
     "/api/desk/fault": (voice.FaultReport, voice.report_fault, HTTPStatus.CREATED),
     "/api/desk/opinion": (voice.OpinionSaid, voice.say_opinion, HTTPStatus.CREATED),
     "/api/desk/month": (voice.MonthForm, voice.fill_month, HTTPStatus.CREATED),
     "/api/desk/selftest": (selftest.Findings, selftest.record, HTTPStatus.CREATED),
+    **people_pages.DEEDS,
+    **log_pages.DEEDS,
 }
