@@ -63,3 +63,17 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def set_aside(path: Path) -> Path:
+    """Move an SQLite file and what belongs to it to ``<name>.corrupt-<n>``, the first number that is free."""
+    n = 1
+    while path.with_name(f"{path.name}.corrupt-{n}").exists():
+        n += 1
+    aside = path.with_name(f"{path.name}.corrupt-{n}")
+    path.replace(aside)
+    for part in ("-wal", "-shm"):
+        side = path.with_name(path.name + part)
+        if side.exists():
+            side.replace(aside.with_name(aside.name + part))
+    return aside

@@ -16,7 +16,14 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from client_agent.database import Database
-from client_agent.documents import DocumentTable, Programme, library_entries, pictures, read_programme
+from client_agent.documents import (
+    DocumentTable,
+    Programme,
+    library_entries,
+    pictures,
+    read_programme,
+    study_days,
+)
 from client_agent.planner import Airing, pages_of
 from client_agent.playrule import Refusal, is_emergency, is_in_force, rights_refusal
 from client_agent.store import Store
@@ -132,6 +139,7 @@ class Guide:
         self._documents: Programme | None = None
         self._listings: OrderedDict[tuple[str, str, date], _IndexedListing] = OrderedDict()
         self._manifests: OrderedDict[str, ReleaseManifest | None] = OrderedDict()
+        self._numbers: tuple[str, dict[int, str]] = ("", {})
 
     # --- documents ------------------------------------------------------------------------------------------------
     @property
@@ -198,6 +206,14 @@ class Guide:
     def named(self) -> list[str]:
         """Every release that a current document names."""
         return list(self._current().scheduled)
+
+    def numbered(self, number: int) -> str | None:
+        """The release with this number (1–9999) among everything the documents name, or None."""
+        version = self.version
+        if self._numbers[0] != version:
+            known = ((release, self.manifest(release)) for release in self.named())
+            self._numbers = (version, {m.number: release for release, m in known if m and m.number})
+        return self._numbers[1].get(number)
 
     def manifest(self, release: str) -> ReleaseManifest | None:
         """The admitted manifest whose SHA-256 is ``release``, if a current document names it; or None."""
@@ -402,8 +418,7 @@ class Guide:
     def study_days(self) -> list[StudyDay]:
         """学习日 of the nearest ancestor that sets any (one that sets an empty list wants none), in order."""
         documents = self._current()
-        own = next((document.study for document in documents.locals if document.study is not None), None)
-        days = own if own is not None else (documents.frame.study if documents.frame else [])
+        days = study_days(documents.frame, documents.locals)
         return sorted(days, key=lambda day: (day.starts_at, day.id))
 
     def entries(self) -> list[LibraryEntry]:

@@ -32,6 +32,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from client_agent.durable import set_aside
 from client_agent.outbox_file import (
     OutboxBusy,
     OutboxFull,
@@ -41,7 +42,6 @@ from client_agent.outbox_file import (
     is_broken,
     outbox_length,
     records_of,
-    set_aside,
 )
 from client_agent.outbox_rules import (
     BATCH_RECORDS,

@@ -92,19 +92,6 @@ def is_broken(error: sqlite3.DatabaseError) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in _BROKEN
 
 
-def set_aside(path: Path) -> Path:
-    n = 1
-    while path.with_name(f"{path.name}.corrupt-{n}").exists():
-        n += 1
-    aside = path.with_name(f"{path.name}.corrupt-{n}")
-    path.replace(aside)
-    for part in ("-wal", "-shm"):
-        side = path.with_name(path.name + part)
-        if side.exists():
-            side.replace(aside.with_name(aside.name + part))
-    return aside
-
-
 def hold_outbox(path: Path) -> IO[bytes]:
     """Raises OutboxBusy."""
     try:

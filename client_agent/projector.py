@@ -120,12 +120,12 @@ class Projector:
 
     def _dial(self) -> None:
         typed, self._typed = int(self._typed[0] or 0), ("", 0)
-        found = next((item for item in self._guide.library() if item.manifest.number == typed), None)
+        found = self._guide.numbered(typed)
         if found is None:
             self._screen.caption(f"没有 {typed} 号节目 / no programme {typed}")
             return
         try:
-            self.choose(found.release)
+            self.choose(found)
         except CannotPlay as error:
             log.info("programme %d cannot be played: %s", typed, error.reason)
 

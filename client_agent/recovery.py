@@ -19,6 +19,7 @@ from client_agent import vault
 from client_agent.config import AgentPaths
 from client_agent.database import Database, is_sound
 from client_agent.documents import DocumentTable
+from client_agent.durable import set_aside
 from client_agent.errors import AgentError, NotEnrolled
 from client_agent.store import FileName, Store
 from protocol.documents import ReleaseFile, ReleaseManifest, Rendition
@@ -40,7 +41,7 @@ def open_database(paths: AgentPaths) -> Database:
         return _begin_anew(paths, None)
     if is_sound(paths.database):
         return Database(paths.database)
-    aside = _set_aside(paths.database)
+    aside = set_aside(paths.database)
     log.error("the database cannot be read; kept as %s, a new one begins", aside.name)
     return _begin_anew(paths, aside)
 
@@ -57,19 +58,6 @@ def _begin_anew(paths: AgentPaths, broken: Path | None) -> Database:
             "enrol it again with a new code"
         )
     return database
-
-
-def _set_aside(path: Path) -> Path:
-    number = 1
-    while path.with_name(f"{path.name}.corrupt-{number}").exists():
-        number += 1
-    aside = path.with_name(f"{path.name}.corrupt-{number}")
-    path.replace(aside)
-    for part in ("-wal", "-shm"):
-        side = path.with_name(path.name + part)
-        if side.exists():
-            side.replace(aside.with_name(aside.name + part))
-    return aside
 
 
 # --- what a broken file still gives -----------------------------------------------------------------------------------

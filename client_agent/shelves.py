@@ -45,7 +45,6 @@ class Shelves:
         self._store = store
         self._book = book
         self._named: tuple[str, dict[str, Json]] = ("", {})
-        self._numbers: tuple[str, dict[int, str]] = ("", {})
         self._noted_ms = 0
 
     # --- names --------------------------------------------------------------------------------------------------------
@@ -151,11 +150,7 @@ class Shelves:
 
     def numbered(self, number: int, now_ms: int) -> Json | None:
         """The programme with this number among everything the documents name, or None."""
-        version = self._guide.version
-        if self._numbers[0] != version:
-            manifests = ((release, self._guide.manifest(release)) for release in self._guide.named())
-            self._numbers = (version, {m.number: release for release, m in manifests if m and m.number})
-        release = self._numbers[1].get(number)
+        release = self._guide.numbered(number)
         return self.card_of(release, now_ms) if release else None
 
     # --- the past week ------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 (function () {
   'use strict';
   var Views = TV.Views, byId = Views.byId, setText = Views.setText, show = Views.show;
-  var DIGITS = 4, TYPING_MS = 1800, FOUND_MS = 2500, FACES_MS = 12000, CARD_LEAD_MS = 8000;
+  var DIGITS = 4, TYPING_MS = 1800, FOUND_MS = 2500, FACES_MS = 12000;
   var Overlays = TV.Overlays = {};
 
   /* --- a programme's number, typed on the remote --- */
@@ -66,5 +66,4 @@
     show('faces', where === 'faces');
     nextCard(state, now, where !== 'watch' || !(state && state.item && (state.item.source === 'filler' || state.item.source === 'fill' || state.item.source === 'slate')));
   };
-  Overlays.CARD_LEAD_MS = CARD_LEAD_MS;
 }());

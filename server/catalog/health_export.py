@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Iterator, Sequence
 
 import xlsxwriter
 
 from server.catalog.health import HealthReport, Item, ShelfHealth
+from server.sheets import harmless, to_csv
 
 Cell = str | int | float
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _SHELF_HEAD = (
     "名称",
     "节目",
@@ -66,20 +65,9 @@ def _items(rows: Sequence[Item], when: str) -> list[Sequence[Cell]]:
     ]
 
 
-def neutral(cell: Cell) -> Cell:
-    """A text that a spreadsheet would run is given an apostrophe."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
-
-
 def as_csv(report: HealthReport) -> bytes:
     """All sheets one below the other, in UTF-8 with a mark that spreadsheets know."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    for name, rows in sheets(report):
-        writer.writerow([f"【{name}】"])
-        writer.writerows([neutral(cell) for cell in row] for row in rows)
-        writer.writerow([])
-    return b"\xef\xbb\xbf" + text.getvalue().encode()
+    return to_csv(row for name, rows in sheets(report) for row in ([f"【{name}】"], *rows, []))
 
 
 def as_xlsx(report: HealthReport) -> bytes:
@@ -96,7 +84,7 @@ def as_xlsx(report: HealthReport) -> bytes:
             for at, row in enumerate(rows):
                 for column, cell in _cells(row):
                     if isinstance(cell, str):
-                        sheet.write_string(at, column, str(neutral(cell)), head if at == 0 else None)
+                        sheet.write_string(at, column, str(harmless(cell)), head if at == 0 else None)
                     else:
                         sheet.write_number(at, column, cell)
     return file.getvalue()

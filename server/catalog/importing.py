@@ -12,10 +12,11 @@ from urllib.parse import urlencode
 
 from server.catalog.discs import MEDIA
 from server.catalog.sending import Joined, send_file
-from server.catalog.sheets import COLUMNS, to_csv
+from server.catalog.sheets import COLUMNS
 from server.client import ApiClient
 from server.errors import UsageError, YuanboError
 from server.i18n import N_
+from server.sheets import to_csv
 
 SHEETS = (".xlsx", ".csv")
 DISC_FOLDERS = ("video_ts", "mpegav")
@@ -154,7 +155,7 @@ def _made_list(folder: Path, files: list[Path], section: str) -> bytes:
     rows = [(disc.relative_to(folder).as_posix(), _disc_title(folder, disc)) for disc in discs]
     rows += [(film.relative_to(folder).as_posix(), film.stem) for film in films]
     headings = [column.heading for column in COLUMNS[:3]]
-    return to_csv(headings, [(name, title, section) for name, title in sorted(rows)])
+    return to_csv([headings, *((name, title, section) for name, title in sorted(rows))])
 
 
 def _disc_title(folder: Path, disc: Path) -> str:

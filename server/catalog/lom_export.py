@@ -17,6 +17,7 @@ from server.errors import TooLarge
 from server.i18n import N_
 from server.identity.rules import Caller
 from server.regions import service as regions
+from server.sheets import harmless
 
 MAX_ROWS = 20_000
 """The workbook is written in memory: some 110 MB at this length."""
@@ -33,9 +34,7 @@ def workbook(session: Session, caller: Caller, filters: Filters, *, pages: str, 
     ids = search.all_ids(session, caller, filters, now=now)
     if len(ids) > MAX_ROWS:
         raise TooLarge(N_("一次最多导出 %(most)d 个节目，请多选几个条件"), most=MAX_ROWS)
-    rows = (
-        [sheets.harmless(cell) for cell in lom_fields(item).values()] for item in items(session, ids, pages)
-    )
+    rows = ([harmless(cell) for cell in lom_fields(item).values()] for item in items(session, ids, pages))
     return sheets.to_xlsx("CELTS-42", list(CELTS_NAMES), rows, hints=list(CELTS_NAMES.values()))
 
 

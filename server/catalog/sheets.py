@@ -18,13 +18,13 @@ from server.catalog.description import plain_line
 from server.catalog.subtitles import decode_text
 from server.errors import Invalid
 from server.i18n import N_
+from server.sheets import to_csv
 
 MAX_BYTES = 8 * 1024 * 1024
 MAX_UNPACKED = 80 * 1024 * 1024
 MAX_ROWS = 5_000
 MAX_COLUMNS = 60
 MAX_CELL = 20_000
-RISKY = ("=", "+", "-", "@", "\t", "\r")
 """What makes a spreadsheet program read a text as a formula (OWASP, CSV injection)."""
 
 
@@ -186,21 +186,6 @@ def _cell(value: Any) -> str:
 
 
 # --- out --------------------------------------------------------------------------------------------------------------
-def harmless(value: object) -> str:
-    """A text that no spreadsheet program takes for a formula."""
-    text = str(value)
-    return f"'{text}" if text.startswith(RISKY) else text
-
-
-def to_csv(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
-    """CSV that Excel opens in Chinese: UTF-8 with its mark, harmless cells."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(headings)
-    writer.writerows([harmless(cell) for cell in row] for row in rows)
-    return ("\ufeff" + out.getvalue()).encode()
-
-
 def to_xlsx(
     title: str, headings: Sequence[str], rows: Iterable[Sequence[object]], *, hints: Sequence[str] = ()
 ) -> bytes:
@@ -233,5 +218,5 @@ def template(kind: str) -> bytes:
     headings = [column.heading + ("*" if column.required else "") for column in COLUMNS]
     example = [column.example for column in COLUMNS]
     if kind == "csv":
-        return to_csv(headings, [example])
+        return to_csv([headings, example])
     return to_xlsx("节目清单", headings, [example], hints=[column.hint for column in COLUMNS])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from datetime import timedelta
 
 from flask import render_template, request
@@ -13,13 +11,13 @@ from protocol.times import SHANGHAI
 from server import clock
 from server.identity.rules import Action
 from server.regions import service as regions
+from server.sheets import to_csv
 from server.stats import charts, service
 from server.web import caller, page_blueprint, permit, reading
 
 blueprint = page_blueprint("stats", __name__)
 
 DEFAULT_DAYS = 14
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @blueprint.get("/viewing")
@@ -63,23 +61,18 @@ def _report() -> tuple[charts.ViewingReport, str | None]:
         return service.viewing(session, caller(), region=region, first=first, last=last), region
 
 
-def viewing_table(report: charts.ViewingReport) -> str:
-    """CSV with a byte order mark (spreadsheets need it for Chinese); what looks like a formula is made text."""
-    out = io.StringIO()
-    out.write("\ufeff")
-    table = csv.writer(out)
-    table.writerow(
-        ["day", "programme", "title", "section", "played_minutes", "on_minutes", "sessions", "stations"]
+def viewing_table(report: charts.ViewingReport) -> bytes:
+    """Days, then programmes, as CSV."""
+    return to_csv(
+        [
+            ("day", "programme", "title", "section", "played_minutes", "on_minutes", "sessions", "stations"),
+            *(
+                (d.day, "", "", "", d.played_minutes, d.on_minutes, d.sessions, d.stations)
+                for d in report.days
+            ),
+            *(
+                ("", p.programme, p.title, p.section, p.played_minutes, p.on_minutes, p.sessions, p.stations)
+                for p in report.programmes
+            ),
+        ]
     )
-    for day in report.days:
-        table.writerow([day.day, "", "", "", day.played_minutes, day.on_minutes, day.sessions, day.stations])
-    for row in report.programmes:
-        table.writerow(
-            ["", row.programme, harmless(row.title), row.section, row.played_minutes, row.on_minutes, row.sessions, row.stations]
-        )  # fmt: skip
-    return out.getvalue()
-
-
-def harmless(text: str) -> str:
-    """Text that no spreadsheet runs as a formula."""
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text

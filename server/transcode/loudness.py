@@ -1,7 +1,9 @@
 """Loudness by EBU R 128 / ITU-R BS.1770: measure first, then one gain for the whole programme. Pure.
 
-Target −24 LUFS with true peaks at or below −2 dBTP. The gain is constant, so the dynamics stay as they were; only
-where it would lift peaks above the limit, a limiter (at four times the sample rate) holds those peaks down.
+Target −24 LUFS, which is what GY/T 282-2014 asks of digital television, ±2 LU (as quoted by Liu Li, 中国传媒科技 2018
+no. 6; we have not had the standard's text and claim no conformance), with true peaks at or below −2 dBTP. The gain is
+constant, so the dynamics stay as they were; only where it would lift peaks above the limit, a limiter (at four times
+the sample rate) holds those peaks down.
 """
 
 from __future__ import annotations

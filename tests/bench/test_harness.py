@@ -37,12 +37,11 @@ def test_a_program_reads_one_object_a_line_with_exactly_three_members(one_measur
     }
 
 
-def test_a_figure_over_its_limit_is_marked_and_fails(one_measurement, capsys):
-    one_measurement(
-        SimpleNamespace(BASELINE="nothing", LIMITS={"start_s": 0.1}, run=lambda: {"start_s": 0.25})
-    )
+@pytest.mark.parametrize("bound", [{"LIMITS": {"start_s": 0.1}}, {"FLOORS": {"start_s": 0.3}}])
+def test_a_figure_beyond_its_limit_or_floor_is_marked_and_fails(one_measurement, capsys, bound):
+    one_measurement(SimpleNamespace(BASELINE="nothing", run=lambda: {"start_s": 0.25}, **bound))
     assert harness.main([]) == 1
-    assert "← over" in capsys.readouterr().out
+    assert "← beyond" in capsys.readouterr().out
 
 
 def test_an_unknown_measurement_is_wrong_usage():

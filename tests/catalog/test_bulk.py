@@ -21,12 +21,13 @@ from server.catalog import bulk, sheets
 from server.catalog.discs import Listed, Shelf
 from server.catalog.importing import import_folder
 from server.catalog.models import Asset, CourseProgramme, Programme
-from server.catalog.sheets import SheetRow, harmless, read_sheet
+from server.catalog.sheets import SheetRow, read_sheet
 from server.cli import main
 from server.client import ApiClient
 from server.db import Database
 from server.errors import Invalid, UsageError
 from server.identity.rules import Caller
+from server.sheets import harmless
 from tests.catalog.conftest import Server
 
 NOW = datetime(2026, 12, 5, 11, 0, tzinfo=UTC)
