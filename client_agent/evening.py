@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -29,6 +29,10 @@ from protocol.times import ms_to_text, text_to_ms
 
 log = logging.getLogger(__name__)
 _KEY = "study"
+_NEXT = "study-next"
+_LAST = "study-last"
+LAST_COUNTS_MS = 12 * 60 * 60 * 1000
+"""So long after its end something may still be added to a session."""
 KEEP_EVERY_MS = 5_000
 MOST_PEOPLE = 9_999
 Json = dict[str, Any]
@@ -55,10 +59,37 @@ class StudyDeed(msgspec.Struct, frozen=True):
 
 
 class HeadCount(msgspec.Struct, frozen=True):
-    """Heads counted at a session's beginning or end."""
+    """Heads counted at a session's beginning or end; of those present, members of the Party and others, where known."""
 
     present: Annotated[int, Meta(ge=0, le=MOST_PEOPLE)]
     expected: Annotated[int, Meta(ge=0, le=MOST_PEOPLE)] = 0
+    members: Annotated[int, Meta(ge=0, le=MOST_PEOPLE)] = 0
+    public: Annotated[int, Meta(ge=0, le=MOST_PEOPLE)] = 0
+
+
+@dataclass(frozen=True)
+class Tonight:
+    """The session that runs, or the one that is offered, under the id that it will have."""
+
+    id: str
+    day: str
+    title: str
+    running: bool
+    closing: bool
+    starts_ms: int
+    ends_ms: int
+    rolls: Json
+
+
+class Names:
+    """The roll by name, as an evening sees it; here: nobody calls anybody by name."""
+
+    def untold(self, session: str, roll: Roll) -> HeadCount | None:
+        """What was counted by name since the roll was told last."""
+        return None
+
+    def told(self, session: str, roll: Roll) -> None:
+        """The roll was told; what was counted by name until now is settled by that."""
 
 
 class NoSession(Exception):
@@ -87,6 +118,8 @@ class Evening:
         self._days = days or guide.study_days
         self._lock = threading.RLock()
         self._rolls: dict[str, Json] = {}
+        self.names = Names()
+        """Where people are called by name; asked whenever the session moves on."""
         self._session = self._load()
         self._kept_position = 0
 
@@ -164,6 +197,38 @@ class Evening:
             "ready": bool(cards) and all(one["stored"] for one in cards),
         }
 
+    def tonight(self, now_ms: int, *, offers: bool = True) -> Tonight | None:
+        """The session that runs, else the one to offer now (where the clock is known: ``offers``)."""
+        with self._lock:
+            session = self._session
+            if session is not None:
+                return Tonight(
+                    session.id, session.day, session.title, True, session.state is StudyState.CLOSING,
+                    session.started_ms, session.started_ms + study.LONGEST_MS, dict(self._rolls),
+                )  # fmt: skip
+            offer = self._offer(now_ms, lambda _: {"stored": True}) if offers else None
+            if offer is None:
+                return None
+            return Tonight(
+                self._id_for(offer["day"], now_ms), offer["day"], offer["title"], False, False,
+                offer["starts_ms"], offer["ends_ms"], {},
+            )  # fmt: skip
+
+    def _id_for(self, day: str, now_ms: int) -> str:
+        """The id of the session that a study day will have: drawn once, so that people can be called before it."""
+        kept = self._book.note(_NEXT)
+        drawn = msgspec.json.decode(kept, type=dict[str, str]) if kept else {}
+        if drawn.get("day") != day:
+            drawn = {"day": day, "id": uuid7(now_ms)}
+            self._book.keep_note(_NEXT, msgspec.json.encode(drawn).decode())
+        return drawn["id"]
+
+    def last(self, now_ms: int) -> Json | None:
+        """The session that ended last, as {id, title, led_by, ended_ms}, while something may still be added to it."""
+        kept = self._book.note(_LAST)
+        found: Json | None = msgspec.json.decode(kept) if kept else None
+        return found if found and 0 <= now_ms - found["ended_ms"] < LAST_COUNTS_MS else None
+
     def plays(self, release: str) -> bool:
         """Whether this is what the session plays now."""
         with self._lock:
@@ -184,6 +249,8 @@ class Evening:
             if asked.number and asked.number != self._session.index + 1:
                 return
             moved = _MOVES[asked.do](self._session, now_ms)
+            if moved.state is not self._session.state:
+                self._take_called(moved)
             if moved.state is StudyState.ENDED:
                 self._close(moved)
             else:
@@ -201,9 +268,13 @@ class Evening:
         if not playable:
             raise NoSession
         self._rolls = {}
-        session = study.begin(uuid7(now_ms), day, playable, now_ms=now_ms, led_by=self._who() or led_by)
+        session = study.begin(
+            self._id_for(day.id, now_ms), day, playable, now_ms=now_ms, led_by=self._who() or led_by
+        )
         self._keep(session)
+        self._book.keep_note(_NEXT, "")
         self._session = session
+        self._take_called(session)
 
     def _studied(self, ref: Ref, day: StudyDay, now_ms: int) -> Studied | None:
         """A programme of the day, if it can be played here now."""
@@ -225,19 +296,41 @@ class Evening:
                 self._keep(self._session)
                 self._kept_position = position_ms
 
-    def count_heads(self, heads: HeadCount) -> None:
+    def count_heads(self, heads: HeadCount, roll: Roll | None = None) -> None:
         """A roll at the beginning or, once it closes, at the end; counted again it replaces what stood there only in
-        the book: what was reported stays reported. Raises NoSession."""
+        the book: what was reported stays reported, and the province takes the last. Raises NoSession."""
         with self._lock:
             if self._session is None:
                 raise NoSession
-            roll = Roll.END if self._session.state is StudyState.CLOSING else Roll.START
-            self._rolls[roll] = {"present": heads.present, "expected": heads.expected}
-            self._keep(self._session)
-            self._outbox.append(
-                Attendance, session=self._session.id, expected=heads.expected, present=heads.present,
-                taken_by=self._who() or self._session.led_by, roll=roll,
-            )  # fmt: skip
+            at_its_end = self._session.state is StudyState.CLOSING
+            self._count(self._session, heads, roll or (Roll.END if at_its_end else Roll.START))
+
+    def count_late(self, heads: HeadCount, session_id: str) -> None:
+        """Heads of the session that ended last, entered afterwards (迟录). Raises NoSession."""
+        now_ms, _ = self._now()
+        last = self.last(now_ms)
+        if last is None or last["id"] != session_id:
+            raise NoSession
+        self._tell_heads(session_id, last["led_by"], heads, Roll.LATE)
+
+    def _count(self, session: StudySession, heads: HeadCount, roll: Roll) -> None:
+        self._rolls[roll] = {"present": heads.present, "expected": heads.expected}
+        self._keep(session)
+        self._tell_heads(session.id, session.led_by, heads, roll)
+        self.names.told(session.id, roll)
+
+    def _tell_heads(self, session_id: str, led_by: str, heads: HeadCount, roll: Roll) -> None:
+        self._outbox.append(
+            Attendance, session=session_id, expected=heads.expected, present=heads.present, members=heads.members,
+            public=heads.public, taken_by=self._who() or led_by, roll=roll,
+        )  # fmt: skip
+
+    def _take_called(self, session: StudySession) -> None:
+        """Names were tapped and nobody said that this was all: what they come to is the roll."""
+        for roll in (Roll.START, Roll.END):
+            heads = self.names.untold(session.id, roll)
+            if heads is not None:
+                self._count(session, heads, roll)
 
     # --- the end ------------------------------------------------------------------------------------------------------
     def _close(self, session: StudySession) -> None:
@@ -249,6 +342,13 @@ class Evening:
             raise
         if session.day:
             self._book.keep_note(f"study-done:{session.day}", "1")
+        last = {
+            "id": session.id,
+            "title": session.title,
+            "led_by": session.led_by,
+            "ended_ms": session.ended_ms or session.since_ms,
+        }
+        self._book.keep_note(_LAST, msgspec.json.encode(last).decode())
         self._rolls = {}
         self._keep(None)
 

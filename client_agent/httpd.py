@@ -101,6 +101,7 @@ class TvServer(ThreadingHTTPServer):
         self.stopping = True
         self.shutdown()
         self.server_close()
+        self.parts.phone.stop()
         self.parts.book.close()
 
     def page_file(self, path: str) -> tuple[bytes, str, str] | None:

@@ -27,7 +27,7 @@ from client_agent import VERSION
 from client_agent.durable import write_durably
 from client_agent.reporting import find_fonts
 
-NEEDS = ("msgspec", "tuf", "cryptography", "tzdata")
+NEEDS = ("msgspec", "tuf", "cryptography", "tzdata", "segno")
 """What the agent's sources import, beside the standard library; what those need comes with them."""
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _NOT_CARRIED = (

@@ -15,6 +15,7 @@ from client_agent.evening import Evening
 from client_agent.evidence import Evidence, EvidencePost
 from client_agent.httpd import TvServer
 from client_agent.outbox import Outbox, Stamp
+from client_agent.phone.helper import Phone
 from client_agent.player import Player
 from client_agent.reporter import HttpLine, Reporter
 from client_agent.routes import TvParts
@@ -82,7 +83,9 @@ def open_tv(agent: Agent, outbox: Outbox, port: int, host: str = "127.0.0.1") ->
     desk = open_desk(agent, book, outbox)
     evening = Evening(book, agent.guide, outbox, agent.clock.for_programmes, who=desk.people.who)
     desk.people.studying = lambda: evening.running
-    data = TvData(agent.guide, agent.store, agent.clock, book, evening, lambda: agent.identity.station_name)
+    station = lambda: agent.identity.station_name  # noqa: E731 - asked anew each time: a station may be renamed
+    phone = Phone(book, evening, outbox, agent.clock, station, port + 1 if port else 0)
+    data = TvData(agent.guide, agent.store, agent.clock, book, evening, station)
     parts = TvParts(
         data=data,
         guide=agent.guide,
@@ -93,6 +96,7 @@ def open_tv(agent: Agent, outbox: Outbox, port: int, host: str = "127.0.0.1") ->
         evening=evening,
         evidence=open_evidence(agent, book, outbox),
         desk=desk,
+        phone=phone,
         now_ms=lambda: agent.clock.for_programmes()[0],
         fonts=find_fonts(),
     )

@@ -22,6 +22,7 @@ from client_agent.evening import Evening, HeadCount, NoSession, StudyDeed
 from client_agent.evidence import Evidence
 from client_agent.guide import Guide
 from client_agent.outbox import Outbox
+from client_agent.phone.helper import Phone
 from client_agent.player import Player, Superseded, UnknownPlay
 from client_agent.sessions import PlayState, Subject
 from client_agent.store import Store
@@ -80,6 +81,7 @@ class TvParts:
     evening: Evening
     evidence: Evidence
     desk: Desk
+    phone: Phone
     now_ms: Callable[[], int]
     fonts: Path | None = None
 

@@ -12,6 +12,7 @@ from client_agent.routes import TvParts
 
 ANSWERS: dict[str, Callable[[TvParts, dict[str, str]], object]] = {
     "/api/desk/condition": lambda parts, _: condition(parts.desk.agent),
+    "/api/phone": lambda parts, query: parts.phone.told(tile="tile" in query),
     "/api/desk/voice": lambda parts, _: voice.told(parts),
     "/api/desk/selftest": lambda parts, _: selftest.told(parts),
     **people_pages.ANSWERS,

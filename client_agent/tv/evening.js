@@ -28,6 +28,12 @@
     draw();
   };
   Evening.counting = function () { return counting; };
+  /* Somebody called the roll on a phone meanwhile: answers what came, once. */
+  Evening.calledElsewhere = function (session) {
+    var told = counting && counting.id === session.id && session.rolls[counting.roll];
+    if (told) { counting = null; }
+    return told || null;
+  };
   Evening.digit = function (digit) {
     if (!counting) { return; }
     counting[counting.field] = (counting[counting.field] + digit).replace(/^0+(?=\d)/, '').slice(0, 4);
@@ -107,5 +113,6 @@
       setText('talk-next', TV.say('study_thanks'));
       setText('talk-keys', TV.say('close_keys'));
     }
+    TV.Phone.paint(state, now, where);
   };
 }());

@@ -190,7 +190,8 @@
   function studyOn() {
     var session = Evening.session(data.state), wanted = Screen.wanted();
     if (!session) { where = 'watch'; Screen.clear(); follow(); wakeBar(); return; }
-    var roll = Evening.wantsHeads(session);
+    var called = Evening.calledElsewhere(session), roll = Evening.wantsHeads(session);
+    if (called) { toast(TV.say('heads_were', called.present, called.expected || '–')); }
     if (roll && !Evening.counting()) { Evening.startCounting(session, roll); }
     if (session.state !== 'playing' || Evening.counting()) { if (wanted) { Screen.clear(); } return; }
     if (!session.current || starting || TV.perf() < retryAt) { return; }

@@ -46,6 +46,7 @@ def test_nothing_of_the_server_is_in_it(built):
         "cffi",
         "pycparser",
         "tzdata",
+        "segno",
     }
     assert "client_agent/tv/index.html" in own_files()
     assert "client_agent/tv/fonts/noto-sans-sc.css" in font_files()

@@ -1,0 +1,93 @@
+/* 手机助手 on the set: the QR code that opens the station's page on a phone. Small in a corner where it is useful (今晚已就绪,
+   the discussion, the close, the headcount), large on its page in 站务. The listener behind it runs only while it is needed. */
+(function () {
+  'use strict';
+  var Views = TV.Views, Desk = TV.Desk, Evening = TV.Evening, el = Views.el, byId = Views.byId;
+  TV.words({
+    phone: '手机助手', phone_about: '用手机扫码点名、拍照、写纪要', keys_phone: '返回 站务', phone_scan: '手机扫码点名', phone_roll: '实到 {0} / {1}',
+    phone_step_wifi: '1　手机连上本站的无线网', phone_step_scan: '2　用微信或相机扫左边的码', phone_step_tap: '3　点名字、拍照、写纪要，不用装软件', phone_local: '名单只存在这台电视里，报上去的只有人数',
+    phone_none: '这台电视没有接入局域网，手机连不上', phone_none_how: '点名可以用遥控器的数字键：开始集中学习时输入人数'
+  }, {
+    phone: 'Phone helper', phone_about: 'Roll call, photo, minutes by phone', keys_phone: 'Back to the desk', phone_scan: 'Scan: roll call', phone_roll: '{0} of {1} present',
+    phone_step_wifi: '1　Join this station’s Wi-Fi', phone_step_scan: '2　Scan the code with the camera', phone_step_tap: '3　Tap names, take a photo: no app needed', phone_local: 'The list of names stays on this TV; only counts are reported',
+    phone_none: 'This TV is in no local network: phones cannot reach it', phone_none_how: 'Heads can be counted with the number keys when study begins'
+  });
+  var Phone = TV.Phone = {}, POLL_MS = 4000, told = null, askAt = 0, asking = false, drawn = '', again = null;
+
+  /* The squares as one path, with the quiet border that readers need. */
+  Phone.picture = function (squares, className) {
+    var space = 'http' + '://www.w3.org/2000/svg', svg = document.createElementNS(space, 'svg'), dark = document.createElementNS(space, 'path'), d = '', side = squares.length + 8;
+    squares.forEach(function (row, y) {
+      row.replace(/1+/g, function (run, x) { d += 'M' + (x + 4) + ' ' + (y + 4) + 'h' + run.length + 'v1h-' + run.length + 'z'; return run; });
+    });
+    svg.setAttribute('viewBox', '0 0 ' + side + ' ' + side);
+    svg.setAttribute('class', className);
+    svg.setAttribute('shape-rendering', 'crispEdges');
+    dark.setAttribute('d', d);
+    svg.appendChild(dark);
+    return svg;
+  };
+
+  function ask(tile) {
+    var request = new XMLHttpRequest();
+    if (asking || TV.perf() < askAt) { return; }
+    asking = true;
+    askAt = TV.perf() + POLL_MS;
+    request.open('GET', '/api/phone' + (tile ? '?tile=1' : ''));
+    request.timeout = 8000;
+    request.onload = function () {
+      asking = false;
+      try { told = request.status === 200 ? JSON.parse(request.responseText) : null; } catch (error) { told = null; }
+      if (tile && again && signature(told) !== signature(Desk.told.phone)) { again(); }
+    };
+    request.onerror = request.ontimeout = function () { asking = false; };
+    request.send();
+  }
+  function signature(what) { return JSON.stringify([what && what.lan && what.lan.url, what && what.roll]); }
+
+  /* --- the corner --- */
+  function place(where, state, now) {
+    if (where === 'study' && (byId('talk').classList.contains('shown') || byId('heads').classList.contains('shown'))) { return 'over'; }
+    if (where === 'menu' && Views.view === 'home' && Evening.isNear(state, now)) { return 'home'; }
+    return '';
+  }
+  Phone.paint = function (state, now, where) {
+    var tile = where === 'menu' && Views.view === 'desk-phone', at = place(where, state, now);
+    if (tile || at || Evening.session(state)) { ask(tile); }
+    corner(at && told && told.lan ? at : '');
+  };
+  function corner(at) {
+    var box = byId('phone-corner'), now = at ? at + told.lan.url + TV.lang + signature(told) : '';
+    if (!box) { box = el('div'); box.id = 'phone-corner'; document.body.appendChild(box); }
+    if (drawn === now) { return; }
+    drawn = now;
+    box.className = at ? 'shown at-' + at : '';
+    box.textContent = '';
+    if (!at) { return; }
+    box.appendChild(Phone.picture(told.lan.squares, 'qr'));
+    box.appendChild(el('b', '', TV.say('phone_scan')));
+    if (told.roll) { box.appendChild(el('span', '', TV.say('phone_roll', told.roll.present, told.roll.expected || '–'))); }
+  }
+
+  /* --- the page in 站务 --- */
+  Desk.add({
+    name: 'phone', order: 15, title: 'phone', about: 'phone_about', load: '/api/phone?tile=1', footer: 'keys_phone',
+    icon: 'M7 2h10v20H7zM10.500 18.500h3',
+    draw: function (main, answer, acts) {
+      again = acts.again;
+      if (!answer) { return []; }
+      if (!answer.lan) {
+        main.appendChild(el('p', 'desk-verdict poor', TV.say('phone_none')));
+        main.appendChild(el('p', 'desk-also', TV.say('phone_none_how')));
+        return [];
+      }
+      var words = el('div', 'phone-words');
+      ['wifi', 'scan', 'tap'].forEach(function (step) { words.appendChild(el('p', 'phone-step', TV.say('phone_step_' + step))); });
+      if (answer.roll) { words.appendChild(el('p', 'phone-figure', TV.say('phone_roll', answer.roll.present, answer.roll.expected || '–'))); }
+      words.appendChild(el('p', 'phone-url', answer.lan.url.replace(/^[a-z]+:..|\/$/g, '')));
+      words.appendChild(el('p', 'desk-also', TV.say('phone_local')));
+      main.appendChild(el('div', 'phone-large', null, Phone.picture(answer.lan.squares, 'qr'), words));
+      return [];
+    }
+  });
+}());
