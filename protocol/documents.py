@@ -406,6 +406,28 @@ class Network(_Document, frozen=True, kw_only=True):
     lines: list[LineRule] = []
 
 
+class Deed(StrEnum):
+    """What a remote command asks of a terminal. One that a terminal does not know, it passes over."""
+
+    SCREENSHOT = "screenshot"
+
+
+class Command(_Document, frozen=True, kw_only=True):
+    """Asked of named terminals, once each, from ``at`` until ``until`` (a day at most)."""
+
+    id: Uuid
+    terminals: Annotated[list[Uuid], Meta(min_length=1, max_length=50)]
+    do: Annotated[str, Meta(max_length=20)]
+    at: Timestamp
+    until: Timestamp
+
+
+class Commands(_Document, frozen=True, kw_only=True):
+    v: int = _always_written()
+    serial: Count
+    items: Annotated[list[Command], Meta(max_length=500)] = []
+
+
 _D = TypeVar("_D", bound=_Document)
 
 

@@ -32,6 +32,7 @@ def local_role(city: str) -> str:
 RECALL_TARGET = "recall.json"
 EMERGENCY_TARGET = "emergency.json"
 NETWORK_TARGET = "network.json"
+COMMAND_TARGET = "command/all.json"
 
 
 def release_target(edition: str) -> str:

@@ -59,6 +59,8 @@ MORE = (
     "console.withdrawn_pages",
     "identity.people_pages",
     "stats.evidence_api",
+    "stats.evidence_pages",
+    "stations.line_pages",
 )
 """Modules beside a room's api and pages that hold a blueprint of their own."""
 PAGES = ("identity", "stations", "catalog", "transcode", "schedule", "publish", "stats", "console")

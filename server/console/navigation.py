@@ -60,6 +60,7 @@ MENU = (
     Entry("publish.publications", N_("发布"), "broadcast", Action.PUBLISH_VIEW, Group.SCHEDULE),
     Entry("emergencies.emergencies", N_("应急插播"), "alert-triangle", Action.EMERGENCY_APPROVE, Group.SCHEDULE),
     Entry("stations.stations", N_("站点"), "device-tv", Action.STATIONS_VIEW, Group.STATIONS),
+    Entry("lines.rules", N_("线路规则"), "route", Action.LINES_MANAGE, Group.STATIONS),
     Entry("stats.viewing", N_("收看统计"), "chart-bar", Action.STATS_VIEW, Group.STATIONS),
     Entry("transcode.jobs", N_("转码任务"), "cpu", Action.JOBS_VIEW),
     Entry("protection.periods", N_("重要保障期"), "shield-star", Action.PROTECTION_VIEW),

@@ -89,6 +89,8 @@ class Action(StrEnum):
     PUBLISH_APPROVE = "publish.approve"
     STATIONS_VIEW = "stations.view"
     STATIONS_MANAGE = "stations.manage"
+    STATIONS_LOOK = "stations.look"
+    LINES_MANAGE = "lines.manage"
     STATS_VIEW = "stats.view"
     EVIDENCE_VIEW = "evidence.view"
 
@@ -143,6 +145,9 @@ TABLE: dict[Action, frozenset[Role]] = {
     Action.PUBLISH_APPROVE: _APPROVERS,
     Action.STATIONS_VIEW: _EVERYONE - {Role.PARTNER},
     Action.STATIONS_MANAGE: _OFFICES,
+    # A look at a village's screen is asked for by name, and stands in the audit chain.
+    Action.STATIONS_LOOK: frozenset({Role.PROVINCE_ADMIN, Role.COUNTY_OFFICE}),
+    Action.LINES_MANAGE: frozenset({Role.PROVINCE_ADMIN, Role.COUNTY_OFFICE}),
     Action.STATS_VIEW: _EVERYONE,
     # People are on the photos: only who answers for the stations, and the station's own.
     Action.EVIDENCE_VIEW: _OFFICES | {Role.STATION_ADMIN, Role.LEADER},

@@ -252,6 +252,8 @@ class Assembly:
         content: dict[str, dict[str, TargetInfo]] = {
             role: {} for role, rule in DELEGATED_RULES.items() if rule.kind is Kind.DOCUMENTS
         }
+        if names.COMMAND_TARGET in wanted:
+            content[names.COMMAND] = {}
         for target in kept:
             served = self.served_target(target)
             if served is not None:
@@ -283,6 +285,8 @@ class Assembly:
                 content[role][target] = info
                 if isinstance(document, Frame):
                     frames[document.region] = self._frame_that_stands(target, document)
+            if role == names.COMMAND and not content[role]:
+                continue  # refused, and nothing was ever commanded: an empty role says nothing
             if self._must_sign(role, content[role]):
                 self._sign_document_role(role, content[role])
 

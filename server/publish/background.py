@@ -31,12 +31,13 @@ from server.publish.publisher import PublicationResult
 from server.publish.report import own_errors
 from server.schedule.history import change_number
 from server.schedule.models import EmergencyRule
+from server.stations import commanding, line_settings
 from server.storage import Store
 
 log = logging.getLogger(__name__)
 
 Mark = tuple[Any, ...]
-_NOT_OURS = 5
+_NOT_OURS = 10
 """So many of a mark's parts change by other people's doing alone."""
 
 
@@ -48,6 +49,8 @@ def change_mark(session: Session, now: datetime) -> Mark:
         change_number(session),
         session.scalar(select(func.count(Edition.id)).where(Edition.state == EditionState.RELEASED)),
         session.scalar(select(func.count(RecalledRelease.edition_id))),
+        *commanding.change_mark(session),
+        *line_settings.change_mark(session),
         *session.execute(select(func.count(WaitingChange.id), func.max(WaitingChange.decided_at))).one(),
         *session.execute(select(func.count(ProtectedPeriod.id), func.max(ProtectedPeriod.ends_at))).one(),
         session.scalar(select(func.max(service.Publication.number))),

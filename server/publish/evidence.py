@@ -21,7 +21,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from protocol import keys as ed25519
-from protocol.documents import EmergencyItem, Frame, ReleaseFile, ReleaseManifest, Rendition, decode
+from protocol.documents import Command, EmergencyItem, Frame, ReleaseFile, ReleaseManifest, Rendition, decode
 from protocol.errors import BadSignature, MalformedDocument
 from protocol.names import frame_target, release_target
 from protocol.pieces import PieceHasher, PieceLayer
@@ -216,6 +216,7 @@ EMERGENCY_PROPOSED, EMERGENCY_APPROVED, EMERGENCY_ENDED = (
     "emergency.approve",
     "emergency.end",
 )
+COMMAND_ASKED = "command.ask"
 
 
 @dataclass
@@ -262,6 +263,17 @@ class Witness:
             elif link.action == EMERGENCY_APPROVED and proposed:
                 agreed = link.actor not in (*proposed, None)
         return agreed
+
+    def is_asked(self, command: Command) -> bool:
+        """Whether a person asked this very command of these terminals."""
+        return any(
+            link.action == COMMAND_ASKED
+            and link.actor is not None
+            and link.detail.get("terminals") == list(command.terminals)
+            and link.detail.get("do") == command.do
+            and link.detail.get("until") == command.until
+            for link in self.history.links(f"command:{command.id}")
+        )
 
 
 def _is_about(detail: Mapping[str, Any], item: EmergencyItem, programme: str | None) -> bool:

@@ -263,7 +263,9 @@ class Publisher:
         proposals = self._proposals(wanted)
         held = choose(proposals)
         documents = {p.change.target: p.document for p in proposals if p.change.target not in held}
-        small = {target: document for target, document in wanted.items() if "/" not in target}
+        small = {
+            t: document for t, document in wanted.items() if not isinstance(document, Frame | LocalDocument)
+        }
         assembly.sign_some({**small, **documents})
         result = self._serve([], len(refs), len(compiled.problems))
         # What says nothing new need not be looked at again either, though nothing of it was signed.

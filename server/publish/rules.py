@@ -40,6 +40,8 @@ class Kind(StrEnum):
     """Release manifests: the catalogue and its bins."""
     DOCUMENTS = "documents"
     """Schedules and other documents that people write."""
+    COMMANDS = "commands"
+    """Remote commands: signed when there are any, and left to run out otherwise."""
     EMPTY = "empty"
     """Nothing to say yet."""
 
@@ -104,15 +106,12 @@ DELEGATED_RULES = {
         _officers(names.NETWORK, Kind.DOCUMENTS, _days(90, 45), names.NETWORK_TARGET),
         RoleRule(names.AGENT, Kind.EMPTY, BUILD, 2, *_days(365, 183), ("agent/*",)),
         _officers(
-            names.COMMAND, Kind.EMPTY, (timedelta(hours=24), timedelta(0)), "command/*.json", threshold=1
+            names.COMMAND, Kind.COMMANDS, (timedelta(hours=24), timedelta(0)), "command/*.json", threshold=1
         ),
         RoleRule(names.ROLLOUT, Kind.EMPTY, (names.ROLLOUT,), 1, *_days(14, 7), ("rollout/*.json",)),
     )
 }
 """Roles that targets delegates to, in the order of the search; each ends it."""
-
-UNUSED_UNTIL_NEEDED = frozenset({names.COMMAND})
-"""Delegated, but without metadata until somebody uses it: an empty one would make a new snapshot every day."""
 
 BIN_RULE = _officers("", Kind.CATALOGUE, _days(45, 30), "")
 
@@ -164,6 +163,8 @@ def role_of_target(target: str) -> str:
         return bin_of(target)
     if folder == "frame":
         return names.FRAME
+    if target == names.COMMAND_TARGET:
+        return names.COMMAND
     if folder == "local":
         return names.local_role(rest.partition("/")[0])
     raise KeyError(target)

@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from protocol.documents import (
+    Commands,
+    Deed,
     Emergency,
     Frame,
     Item,
@@ -27,6 +29,8 @@ from server.i18n import N_
 
 LONGEST_VALIDITY = timedelta(days=46)
 """A document that stays valid for longer would outlive its role's signature (45 days, and the day before today)."""
+
+LONGEST_COMMAND_MS = 24 * 60 * 60 * 1000
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,16 @@ def recall_problems(recall: Recall, before: Recall | None) -> list[Problem]:
         Problem("recall_lifted", N_("停止撤播不能靠删除撤播记录：%(edition)s"), {"edition": entry.edition})
         for entry in (before.recalled if before else [])
         if entry.release not in still
+    ]
+
+
+def command_problems(commands: Commands) -> list[Problem]:
+    """A command asks for what we know, of terminals by name, for a day at most."""
+    return [
+        Problem("command", N_("远程命令不合规：%(item)s"), {"item": command.id})
+        for command in commands.items
+        if command.do not in set(Deed)
+        or not 0 < text_to_ms(command.until) - text_to_ms(command.at) <= LONGEST_COMMAND_MS
     ]
 
 

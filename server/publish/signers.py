@@ -17,6 +17,7 @@ import msgspec
 
 from protocol import names
 from protocol.documents import (
+    Commands,
     Emergency,
     EmergencyItem,
     Frame,
@@ -47,6 +48,7 @@ from server.publish.rules import role_of_target
 from server.publish.scope import (
     Catalogue,
     Problem,
+    command_problems,
     emergency_problems,
     frame_problems,
     local_problems,
@@ -59,7 +61,7 @@ from server.storage import Store
 MEMORY_FILE = "policy-memory.json"
 LINKS_FILE = "-links.bin"
 
-Document = Frame | LocalDocument | Recall | Emergency | Network
+Document = Frame | LocalDocument | Recall | Emergency | Network | Commands
 _NOT_EXAMINED = N_("签名者没有审查过：%(target)s")
 
 
@@ -70,6 +72,7 @@ def kind_of(target: str) -> type[Document]:
         names.RECALL: Recall,
         names.EMERGENCY: Emergency,
         names.NETWORK: Network,
+        names.COMMAND: Commands,
     }
     role = role_of_target(target)
     return LocalDocument if role.startswith("local-") else by_role[role]
@@ -159,6 +162,8 @@ class DocumentSigner(PlainSigner):
         found = _document_problems(target, document, self._catalogue, case, signed)
         if isinstance(document, Emergency):
             found += self._unagreed(document)
+        if isinstance(document, Commands):
+            found += self._unasked(document)
         if case.unattended and isinstance(document, Frame | LocalDocument):
             found += self._unattended_problems(target, document, case)
         return found
@@ -192,6 +197,14 @@ class DocumentSigner(PlainSigner):
             if self._witness is None or not self._witness.is_agreed(item, self._programme_of(item))
         ]
 
+    def _unasked(self, document: Commands) -> list[Problem]:
+        """Commands behind which the audit chain names nobody, as far as this signer can see."""
+        return [
+            Problem("not_asked", N_("远程命令没有人下达过：%(item)s"), {"item": command.id})
+            for command in document.items
+            if self._witness is None or not self._witness.is_asked(command)
+        ]
+
     def _programme_of(self, item: EmergencyItem) -> str | None:
         admitted = self._catalogue(item.ref.edition) if item.ref is not None and self._catalogue else None
         return admitted.manifest.programme if admitted is not None else None
@@ -215,6 +228,8 @@ def _document_problems(
         case Recall():
             before = case.before(target)
             return recall_problems(document, decode(before, Recall) if before else None)
+        case Commands():
+            return command_problems(document)
         case _:
             return []
 

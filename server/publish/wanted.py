@@ -12,7 +12,9 @@ from sqlalchemy.orm import Session
 from protocol import keys as ed25519
 from protocol import names
 from protocol.documents import (
+    Commands,
     Endpoints,
+    LineRule,
     Network,
     Recall,
     RecalledRelease,
@@ -39,6 +41,7 @@ from server.receiptkey import receipt_public
 from server.regions import service as regions
 from server.schedule.notices import emergency_document
 from server.schedule.service import CompiledSchedule, ReleaseRef
+from server.stations import commanding, line_settings
 
 _CHUNK = 500
 
@@ -168,22 +171,36 @@ def wanted_documents(
 def small_documents(
     session: Session, config: Config, releases: Mapping[str, ReleaseRef], now: datetime
 ) -> dict[str, Document]:
-    """Recalls, emergencies and the network's addresses."""
-    return {
+    """Recalls, emergencies, the network's addresses and rules, and remote commands where there are any."""
+    documents: dict[str, Document] = {
         names.RECALL_TARGET: recall_document(session),
         names.EMERGENCY_TARGET: emergency_document(session, releases=releases, now=now),
-        names.NETWORK_TARGET: network_document(config, regions.successors(session)),
+        names.NETWORK_TARGET: network_document(
+            config,
+            regions.successors(session),
+            line_settings.line_rules(session),
+            line_settings.poll_seconds(session),
+        ),
     }
+    asked = commanding.open_commands(session, now=now)
+    if asked:
+        documents[names.COMMAND_TARGET] = Commands(serial=0, items=list(asked))
+    return documents
 
 
-def network_document(config: Config, successors: Mapping[str, str]) -> Network:
-    """Where terminals find the province, which key signs receipts, and which regions were merged into which."""
+def network_document(
+    config: Config, successors: Mapping[str, str], lines: Sequence[LineRule] = (), poll_s: int = 0
+) -> Network:
+    """Where terminals find the province, which key signs receipts, which regions were merged into which, how lines may
+    be used and how often to look."""
     public = receipt_public(config)
     return Network(
         serial=0,
         endpoints=Endpoints(api=f"{config.console_url}/api/v1", read=list(config.read_urls)),
         receipt_keys=[ReceiptKey(keyid=ed25519.key_id(public), public=public)],
         successions=[Succession(merged=code, into=into) for code, into in sorted(successors.items())],
+        poll_s=poll_s,
+        lines=list(lines),
     )
 
 

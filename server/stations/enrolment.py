@@ -37,7 +37,7 @@ from server.errors import Conflict, Forbidden, Gone, Invalid, TooMany, YuanboErr
 from server.i18n import N_
 from server.identity import audit
 from server.stations import incarnation
-from server.stations.models import Invitation, Station, Terminal
+from server.stations.models import Invitation, Revocation, Station, Terminal
 
 log = logging.getLogger(__name__)
 
@@ -159,7 +159,26 @@ def _open(
     invitation.used_by = request.public
     invitation.terminal_id = terminal.id
     invitation.answer = _body(session, station, terminal, province, now)
+    if invitation.replaces is not None:
+        _replace(session, invitation.replaces, terminal, now)
     return _answer(invitation, request, invitation.answer)
+
+
+def _replace(session: Session, old_id: str, new: Terminal, now: datetime) -> None:
+    """换机: the new terminal is there, so the old one is trusted no more; what it had not reported yet may still come
+    (ingest.py). Revoked otherwise meanwhile, it stays as it is."""
+    old = session.scalars(select(Terminal).where(Terminal.id == old_id).with_for_update()).one_or_none()
+    if old is None or old.revoked_at is not None or old.station_id != new.station_id:
+        return
+    old.revoked_at, old.revoked_why, old.replaced_by = now, Revocation.REPLACED, new.id
+    audit.append(
+        session,
+        actor=None,
+        action="terminal.replace",
+        subject=f"terminal {old.id}",
+        detail={"by": new.id, "station": new.station_id},
+        now=now,
+    )
 
 
 def _body(session: Session, station: Station, terminal: Terminal, province: Province, now: datetime) -> str:

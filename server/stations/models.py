@@ -10,12 +10,25 @@ from sqlalchemy import ForeignKey, Integer, LargeBinary, String, Text, Uuid
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from server.db import Base, Id
+from server.stations.command_models import StationCommand
+from server.stations.line_models import LineSetting, NetworkSetting
+
+__all__ = ["LineSetting", "NetworkSetting", "StationCommand"]
 
 
 class StationKind(StrEnum):
     VILLAGE = "village"
     TOWNSHIP = "township"
     ENTERPRISE = "enterprise"
+
+
+class Revocation(StrEnum):
+    """Why a terminal is trusted no more."""
+
+    GIVEN_UP = "given_up"
+    """Stolen, scrapped, or nobody's."""
+    REPLACED = "replaced"
+    """换机: another terminal of the same station took over, with its book and what it had not yet reported."""
 
 
 class Station(Base):
@@ -42,6 +55,9 @@ class Terminal(Base):
     public: Mapped[str] = mapped_column(String(44), unique=True)
     enrolled_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
+    revoked_why: Mapped[str | None] = mapped_column(String(10))
+    """A ``Revocation``; None also for those revoked before reasons were kept."""
+    replaced_by: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))
     last_seen_at: Mapped[datetime | None]
     health: Mapped[dict[str, Any] | None]
     copied_at: Mapped[datetime | None]
@@ -67,3 +83,5 @@ class Invitation(Base):
     terminal_id: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))
     answer: Mapped[str | None] = mapped_column(Text)
     alarm: Mapped[str | None] = mapped_column(String(200))
+    replaces: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))
+    """换机: the terminal that is revoked when this code is used."""

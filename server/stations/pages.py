@@ -13,7 +13,8 @@ from server import clock
 from server.errors import YuanboError
 from server.identity.rules import Action
 from server.regions import service as regions
-from server.stations import service
+from server.stations import line_settings, service
+from server.stations.line_pages import limit_of
 from server.web import caller, page_blueprint, permit, reading, say, writing
 
 blueprint = page_blueprint("stations", __name__)
@@ -89,6 +90,21 @@ def invite(station_id: UUID) -> str:
     return _station_page(str(station_id), issued)
 
 
+@blueprint.post("/stations/<uuid:station_id>/terminals/<uuid:terminal_id>/replacement")
+@permit(Action.STATIONS_MANAGE)
+def replace(station_id: UUID, terminal_id: UUID) -> str | Response:
+    """换机: a code for the new device, shown this once; the old one is revoked when it is used."""
+    try:
+        with writing() as session:
+            issued = service.invite(
+                session, caller(), str(station_id), replaces=str(terminal_id), now=clock.now()
+            )
+    except YuanboError as error:
+        flash(say(error), "error")
+        return redirect(url_for("stations.station", station_id=station_id))
+    return _station_page(str(station_id), issued, str(terminal_id))
+
+
 @blueprint.post("/stations/<uuid:station_id>/terminals/<uuid:terminal_id>/revocation")
 @permit(Action.STATIONS_MANAGE)
 def revoke(station_id: UUID, terminal_id: UUID) -> Response:
@@ -102,11 +118,13 @@ def revoke(station_id: UUID, terminal_id: UUID) -> Response:
     return redirect(url_for("stations.station", station_id=station_id))
 
 
-def _station_page(station_id: str, issued: service.Issued | None = None) -> str:
+def _station_page(station_id: str, issued: service.Issued | None = None, replacing: str | None = None) -> str:
     with reading() as session:
         found = service.get_station(session, caller(), station_id)
         place = regions.full_name(session, found.region)
         alarms = service.alarms(session, caller(), found.id)
+        line = line_settings.holding_in(session, found.region)
+        line_place = regions.full_name(session, line.region) if line else ""
     return render_template(
         "stations/station.html",
         station=found,
@@ -115,4 +133,9 @@ def _station_page(station_id: str, issued: service.Issued | None = None) -> str:
         alarms=alarms,
         silent_before=clock.now() - SILENT_AFTER,
         can_manage=caller().can(Action.STATIONS_MANAGE, found.region),
+        can_see_screen=caller().can(Action.EVIDENCE_VIEW, found.region),
+        line=line,
+        line_place=line_place,
+        line_limit=limit_of(line.bytes_a_second) if line else None,
+        replacing=replacing,
     )

@@ -16,7 +16,7 @@ from server.i18n import N_
 from server.identity import audit
 from server.identity.rules import Action, Caller
 from server.regions import service as regions
-from server.stations.models import Invitation, Station, StationKind, Terminal
+from server.stations.models import Invitation, Revocation, Station, StationKind, Terminal
 from server.stations.queries import inside
 
 MAX_NAME = 80
@@ -144,13 +144,23 @@ def _visible(caller: Caller, region: str | None) -> ColumnElement[bool]:
     return inside(Station.region, [region])
 
 
-def invite(session: Session, caller: Caller, station_id: str, *, now: datetime) -> Issued:
-    """A code that enrols one terminal at a station, once, within 72 hours.
+def invite(
+    session: Session, caller: Caller, station_id: str, *, replaces: str | None = None, now: datetime
+) -> Issued:
+    """A code that enrols one terminal at a station, once, within 72 hours. With ``replaces`` (换机) that terminal of the
+    same station is revoked in the moment the code is used, and not before.
 
-    Raises NotFound (also for a station elsewhere), Forbidden where the caller may look but not manage.
+    Raises NotFound (also for a station elsewhere), Forbidden where the caller may look but not manage, Conflict where
+    the terminal to be replaced is revoked already.
     """
     station = get_station(session, caller, station_id)
     caller.require(Action.STATIONS_MANAGE, station.region)
+    if replaces is not None:
+        old = session.get(Terminal, replaces)
+        if old is None or old.station_id != station.id:
+            raise NotFound(N_("没有这台终端"))
+        if old.revoked_at is not None:
+            raise Conflict(N_("该终端已停用"))
     code = _unused_code(session)
     expires_at = now + timedelta(hours=CODE_VALID_HOURS)
     session.add(
@@ -162,6 +172,7 @@ def invite(session: Session, caller: Caller, station_id: str, *, now: datetime) 
             created_at=now,
             expires_at=expires_at,
             tries=0,
+            replaces=replaces,
         )
     )
     session.flush()
@@ -170,7 +181,7 @@ def invite(session: Session, caller: Caller, station_id: str, *, now: datetime) 
         actor=caller,
         action="station.invite",
         subject=f"station {station.id}",
-        detail={"code": code.id},
+        detail={"code": code.id} | ({"replaces": replaces} if replaces else {}),
         now=now,
     )
     return Issued(code, expires_at)
@@ -196,7 +207,7 @@ def revoke_terminal(session: Session, caller: Caller, terminal_id: str, *, now: 
     caller.require(Action.STATIONS_MANAGE, terminal.station.region)
     if terminal.revoked_at is not None:
         raise Conflict(N_("该终端已停用"))
-    terminal.revoked_at = now
+    terminal.revoked_at, terminal.revoked_why = now, Revocation.GIVEN_UP
     audit.append(session, actor=caller, action="terminal.revoke", subject=f"terminal {terminal.id}", now=now)
     return terminal
 

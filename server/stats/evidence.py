@@ -29,10 +29,10 @@ from server.db import Database
 from server.errors import Conflict, Forbidden, Invalid, NotFound, TooLarge, TooMany
 from server.i18n import N_
 from server.identity.rules import Action, Caller
-from server.stations.models import Station, Terminal
+from server.stations.models import Station, StationCommand, Terminal
 from server.stations.queries import inside
 from server.stats.authentication import authenticate
-from server.stats.models import EvidenceFact, EvidenceFile, EvidencePiece
+from server.stats.models import EvidenceFact, EvidenceFile, EvidencePiece, FaultFact
 from server.storage import Store, evidence_key
 
 log = logging.getLogger(__name__)
@@ -43,6 +43,8 @@ DAY_RETRY_S = 3_600
 KEEP = timedelta(days=2 * 365)
 ABANDONED = timedelta(days=7)
 MOST_SHOWN = 200
+NO_PICTURE = "screenshot_unavailable"
+"""What a terminal records when a command finds nothing to show; its text begins with the command's id."""
 
 
 # --- from terminals ---------------------------------------------------------------------------------------------------
@@ -270,6 +272,19 @@ def list_evidence(
         )  # fmt: skip
         found.setdefault((fact.station_id, fact.sha256, fact.session), shown)
     return list(found.values())
+
+
+def no_picture(session: Session, asked: StationCommand) -> datetime | None:
+    """When a terminal said that it had nothing to show for a command; None where it did not say so."""
+    return session.scalars(
+        select(FaultFact.at)
+        .where(
+            FaultFact.terminal_id == asked.terminal_id,
+            FaultFact.code == NO_PICTURE,
+            FaultFact.text.startswith(asked.id),
+        )
+        .limit(1)
+    ).first()
 
 
 def open_file(session: Session, caller: Caller, store: Store, file_id: str) -> tuple[EvidenceFile, bytes]:

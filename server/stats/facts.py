@@ -210,7 +210,7 @@ _COLUMNS: dict[type[Record], Callable[[Any], dict[str, Any]]] = {
     SelfTest: _self_test,
     Evidence: _evidence,
     Fault: lambda record: _fields(record, "code", "text"),
-    Health: lambda record: {"health": msgspec.to_builtins(record)},
+    Health: lambda record: {"health": msgspec.to_builtins(record), "between_ms": record.between_ms},
     Gap: _gap,
 }
 """The columns of each kind beside those that all facts share."""

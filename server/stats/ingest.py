@@ -44,6 +44,7 @@ from sqlalchemy.orm import Session
 
 from protocol.batch import (
     GENESIS_HASH,
+    BatchHeader,
     ClockState,
     EpochState,
     Health,
@@ -64,7 +65,7 @@ from server.i18n import N_
 from server.stations import incarnation
 from server.stations.models import Station, Terminal
 from server.stats import facts, forks, ranges
-from server.stats.authentication import authenticate
+from server.stats.authentication import authenticate, is_carried
 from server.stats.facts import Source
 from server.stats.models import ReportEpoch, SetAsideRecord
 from server.stats.ranges import Range
@@ -114,7 +115,7 @@ def receive(database: Database, private: bytes, data: bytes, *, now: datetime) -
     """
     batch = _read(data)
     with database.read() as session:
-        authenticate(session, batch.header.terminal, batch.header_bytes, batch.signature)
+        authenticate(session, batch.header.terminal, batch.header_bytes, batch.signature, carried=True)
     content = _content(batch, data)
     with database.write() as session:
         life = incarnation.current(session)
@@ -155,7 +156,7 @@ def _content(batch: SignedBatch, data: bytes) -> _Content:
 
 def _take_in(session: Session, batch: SignedBatch, content: _Content, now: datetime) -> _Taken:
     header = batch.header
-    terminal, station = _lock(session, header.terminal)
+    terminal, station = _lock(session, header, now)
     epoch, is_new = _epoch(session, batch, now)
     received: list[Range] = [(first, last) for first, last in epoch.ranges]
     fresh = [line for line in content.lines if not ranges.contains(received, line.seq)]
@@ -180,16 +181,20 @@ def _take_in(session: Session, batch: SignedBatch, content: _Content, now: datet
         _note_health(terminal, fresh)
     if grown != received:
         _advance(epoch, grown, batch, now)
-        terminal.last_seen_at = now
+        if terminal.revoked_at is None:
+            terminal.last_seen_at = now
+        else:
+            epoch.carried_at = epoch.carried_at or now
         _judge(session, terminal, epoch, is_new, now)
     session.flush()
     return _Taken(_state(session, epoch, header.last), set_aside, fork=False)
 
 
-def _lock(session: Session, terminal_id: str) -> tuple[Terminal, Station]:
-    """The terminal, its row locked: batches of one terminal take turns. Raises Forbidden when just revoked."""
-    terminal = session.scalars(select(Terminal).where(Terminal.id == terminal_id).with_for_update()).one()
-    if terminal.revoked_at is not None:
+def _lock(session: Session, header: BatchHeader, now: datetime) -> tuple[Terminal, Station]:
+    """The terminal, its row locked: batches of one terminal take turns. Raises Forbidden where it is revoked, unless the
+    batch was made before it was replaced."""
+    terminal = session.scalars(select(Terminal).where(Terminal.id == header.terminal).with_for_update()).one()
+    if terminal.revoked_at is not None and not is_carried(terminal, header, now):
         raise Forbidden(N_("该终端已停用"), code="revoked")
     return terminal, session.get_one(Station, terminal.station_id)
 

@@ -43,6 +43,8 @@ class ReportEpoch(Base):
     head_hash: Mapped[str] = mapped_column(String(64))
     ranges: Mapped[list[Any]] = mapped_column(default=list)
     disputed_after: Mapped[int | None] = mapped_column(BigInteger)
+    carried_at: Mapped[datetime | None]
+    """换机: when batches of this epoch first came after its terminal had been replaced (decision 20)."""
     first_at: Mapped[datetime | None]
     last_at: Mapped[datetime | None]
     first_received_at: Mapped[datetime]
@@ -180,6 +182,8 @@ class HealthFact(FactColumns, Base):
     __tablename__ = "health_facts"
 
     health: Mapped[dict[str, Any]]
+    between_ms: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    """Fillers played between programmes since the report before: the one part that is summed up."""
 
 
 class GapFact(FactColumns, Base):
