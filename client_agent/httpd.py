@@ -102,6 +102,7 @@ class TvServer(ThreadingHTTPServer):
         self.shutdown()
         self.server_close()
         self.parts.phone.stop()
+        self.parts.player.stop()  # its last play goes into the book
         self.parts.book.close()
 
     def page_file(self, path: str) -> tuple[bytes, str, str] | None:

@@ -81,7 +81,9 @@ def open_tv(agent: Agent, outbox: Outbox, port: int, host: str = "127.0.0.1") ->
     player = Player(outbox, stamp_of(agent))
     book = Book(agent.paths.book)
     desk = open_desk(agent, book, outbox)
-    evening = Evening(book, agent.guide, outbox, agent.clock.for_programmes, who=desk.people.who)
+    evening = Evening(
+        book, agent.guide, outbox, agent.clock.for_programmes, who=desk.people.who, days=desk.plan.days
+    )
     desk.people.studying = lambda: evening.running
     station = lambda: agent.identity.station_name  # noqa: E731 - asked anew each time: a station may be renamed
     phone = Phone(book, evening, outbox, agent.clock, station, port + 1 if port else 0)

@@ -5,20 +5,28 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from client_agent.agent import Agent
 from client_agent.book import Book
 from client_agent.desk.log_lines import Heads
 from client_agent.desk.logbook import Logbook
+from client_agent.desk.opening import Opening
 from client_agent.desk.people import People
+from client_agent.desk.plan import Plan
 from client_agent.errors import StorageFailed
+from client_agent.machine import screen_on
 from client_agent.outbox import Outbox, OutboxFull
-from protocol.batch import Attendance, Roll
+from protocol.batch import Attendance, Record, Roll
+
+if TYPE_CHECKING:
+    from client_agent.desk.summary import Line
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Desk:
     """One station's administration. ``agent``: the station as it is."""
 
@@ -27,14 +35,30 @@ class Desk:
     outbox: Outbox
     people: People
     log: Logbook
+    plan: Plan
+    opening: Opening
+
+    @cached_property
+    def line(self) -> Line:
+        """The line under the header."""
+        from client_agent.desk.summary import Line
+
+        return Line(self)
 
 
 def open_desk(agent: Agent, book: Book, outbox: Outbox) -> Desk:
     """The desk, with everything that came about while it was not looking written into the log."""
     people = People(book, agent.clock.reading)
     log = Logbook(book, agent.clock.now_ms, number_of(agent))
-    outbox.on_finished = log.take
-    desk = Desk(agent, book, outbox, people, log)
+    plan = Plan(book, agent.guide, log, lambda: agent.clock.for_programmes()[0])
+    opening = Opening(book, screen_on)
+
+    def finished(record: Record) -> None:
+        log.take(record)
+        opening.take(record)
+
+    outbox.on_finished = finished
+    desk = Desk(agent, book, outbox, people, log, plan, opening)
     try:
         log.catch_up(outbox.records())
         tell_late(log, outbox)

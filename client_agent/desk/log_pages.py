@@ -70,15 +70,27 @@ def month(parts: TvParts, query: Mapping[str, str]) -> Json:
     if clock is not ClockState.UNCERTAIN and present not in months:
         months = sorted([*months, present], reverse=True)
     chosen = asked or (present if clock is not ClockState.UNCERTAIN else (months or [present])[0])
-    names = section_names(desk)
     days = desk.log.month(chosen)
     return {
         "month": chosen,
         "months": months,
-        "days": [told_day(day, names) for day in days],
+        "days": told_days(desk, chosen, days),
         "sum": month_sum(days),
         "unchecked": sum(not entry.checked for day in days for entry in day.entries),
     }
+
+
+def told_days(desk: Desk, month: str, days: list[LogDay]) -> list[Json]:
+    """The days that have an entry, or on which the set was on, newest first, with plan and hours of opening."""
+    names, opened, plan = section_names(desk), desk.opening.month(month), desk.opening.plan()
+    known = {day.day: day for day in days}
+    found = []
+    for name in sorted(known.keys() | opened.keys(), reverse=True):
+        open_ms, between_ms = opened.get(name, (0, 0))
+        span = plan[date.fromisoformat(name).weekday()]
+        told = told_day(known.get(name, LogDay(name)), names)
+        found.append(told | {"open_ms": open_ms, "between_ms": between_ms, "plan": span})
+    return found
 
 
 def month_sum(days: list[LogDay]) -> Json:
@@ -222,9 +234,32 @@ def check(parts: TvParts, _: Nothing) -> Json:
     return {"n": line.n if line else 0}
 
 
-ANSWERS = {"/api/desk/log": month}
+class OpeningPlan(msgspec.Struct, frozen=True):
+    """Monday first; minutes of the day, None: closed."""
+
+    days: Annotated[list[tuple[int, int] | None], Meta(min_length=7, max_length=7)]
+
+
+def opening_plan(parts: TvParts, _: Mapping[str, str]) -> Json:
+    """When the station means to be open."""
+    return {"days": parts.desk.opening.plan()}
+
+
+def set_opening_plan(parts: TvParts, asked: OpeningPlan) -> Json:
+    """Raises Refused: "sign-in", "span"."""
+    by = signed_in(parts)
+    try:
+        parts.desk.opening.set_plan(asked.days)
+    except ValueError as error:
+        raise Refused(HTTPStatus.BAD_REQUEST, "span") from error
+    parts.desk.log.write(LogKind.EVENT, by=by, reason="opening")
+    return opening_plan(parts, {})
+
+
+ANSWERS = {"/api/desk/log": month, "/api/desk/opening": opening_plan}
 DEEDS: dict[str, tuple[type[Any], Any, HTTPStatus]] = {
     "/api/desk/log/late": (Amendment, amend, HTTPStatus.CREATED),
     "/api/desk/log/sessions": (LateSession, add_late, HTTPStatus.CREATED),
     "/api/desk/log/check": (Nothing, check, HTTPStatus.CREATED),
+    "/api/desk/opening": (OpeningPlan, set_opening_plan, HTTPStatus.CREATED),
 }

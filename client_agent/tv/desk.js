@@ -6,6 +6,9 @@
      load    the path it is read from each time it is opened or acts.again() is called, or nothing
      draw    function (main, told, acts) → rows of stops; told is what load answered, null until it has
      footer  the word of the line at the bottom
+     wanted  function → the stop that has the focus when the page is opened, or nothing
+     hidden  true where no tile shows it: another page opens it
+     back    function (acts) → true where Back stays on the page (a part of it was open), or nothing
 
    What is asked over the whole screen (a PIN, a prompt) is a layer: TV.open({key, digit, paint, dropped}), TV.close(it). */
 (function () {
@@ -17,6 +20,12 @@
     pages.push(page);
     pages.sort(function (a, b) { return a.order - b.order; });
   };
+  /* Numbers on the tiles: name → what its part of the agent says in short. */
+  Desk.summarise = function (done) {
+    TV.get('/api/desk', function (status, answer) { if (status === 200) { Desk.told.summary = answer; done(); } });
+  };
+  /* Filled in by the pages: a key was pressed anywhere; the screen is painted. */
+  Desk.pressed = Desk.paint = function () {};
   Desk.page = function (view) {
     for (var i = 0; i < pages.length; i++) { if ('desk-' + pages[i].name === view) { return pages[i]; } }
     return null;
@@ -43,6 +52,7 @@
       main.textContent = '';
       var out = [], box = el('div', 'tiles'), row = [];
       pages.forEach(function (page) {
+        if (page.hidden) { return; }
         if (row.length === A_ROW) { row = []; }
         if (!row.length) { out.push(row); }
         var made = tile(page, acts);

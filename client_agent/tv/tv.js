@@ -34,6 +34,7 @@
     request.send(body ? JSON.stringify(body) : null);
   }
   TV.post = function (path, body, done) { ask('POST', path, body, done); };
+  TV.get = function (path, done) { ask('GET', path, null, done); };
 
   function poll() {
     if (polling) { return; }
@@ -247,6 +248,7 @@
       });
     }
     if (Desk.page(view)) { loadPage(Desk.page(view)); }
+    if (view === 'desk') { Desk.summarise(function () { if (where === 'menu' && Views.view === 'desk') { draw(); } }); }
     draw(wanted);
     paint();
   }
@@ -267,7 +269,7 @@
     watch: closeMenu,
     study: function () { study('begin'); },
     open: function (view) { openMenu(view); },
-    desk: function (name) { openMenu('desk-' + name); },
+    desk: function (name) { var page = Desk.page('desk-' + name); if (page) { openMenu('desk-' + name, page.wanted ? page.wanted() : null); } },
     again: function () { if (Desk.page(Views.view)) { loadPage(Desk.page(Views.view)); } },
     post: TV.post,
     toast: function (text) { toast(text); },
@@ -320,6 +322,7 @@
     paintBar(state, what, now);
     Overlays.paint(state, now, where);
     Evening.paint(state, now, where);
+    Desk.paint(state, where);
     layers.forEach(function (layer) { if (layer.paint) { layer.paint(state, now); } });
     paintTicker(state, urgent && !idle ? urgent : null);
     var soundless = Screen.muted() && where !== 'menu';
@@ -376,6 +379,7 @@
       line.style.animationDuration = Math.max(14, 8 + text.length * 0.32) + 's';
     }
   }
+  TV.toast = toast;
   function toast(text) { setText('toast', text); toastUntil = TV.perf() + TOAST_MS; paint(); }
 
   /* --- keys: names where there are any, numbers for the old engines --- */
@@ -400,6 +404,7 @@
     var key = NAMES[event.key] || CODES[event.keyCode];
     if (event.ctrlKey || event.altKey || event.metaKey) { return; }
     if (Screen.muted()) { Screen.setMuted(false); }
+    Desk.pressed();
     var digit = digitOf(event);
     if (digit !== null && layers.length) {
       event.preventDefault();
@@ -432,6 +437,7 @@
   function atMenu(key, repeat) {
     if (key === 'back') {
       var page = Desk.page(Views.view);
+      if (page && page.back && page.back(acts)) { return; }
       if (page) { openMenu('desk', 'tile-' + page.name); } else if (Views.view === 'home') { closeMenu(); } else { openMenu('home', 'tab-' + Views.view); }
     } else if (key === 'ok') {
       var focused = Views.focused();

@@ -27,11 +27,14 @@
   Views.stop = stop; Views.el = el; Views.byId = byId; Views.setText = setText; Views.show = show;
 
   /* --- focus: rows of stops --- */
-  var rows = [], at = { row: 0, column: 0 }, name = null, remembered = {};
+  var rows = [], at = { row: 0, column: 0 }, name = null, remembered = {}, bare = '';
 
   Views.setRows = function (made, wanted) {
     rows = made.filter(function (row) { return row.length; });
-    var found = find(wanted || name) || find(remembered[Views.view]) || (rows.length > 1 ? { row: 1, column: 0 } : { row: 0, column: current() });
+    /* A page that has just been read gets the focus that waited on its tab: its first row, or where that says to start. */
+    var arrived = bare === Views.view && rows.length > 1;
+    bare = rows.length > 1 ? '' : Views.view;
+    var found = (arrived ? find(wanted) : find(wanted || name) || find(remembered[Views.view])) || (rows.length > 1 ? { row: rows[1].start || 1, column: rows[1].first || 0 } : { row: 0, column: current() });
     Views.focusAt(found.row, found.column);
   };
   /* Where a page has nothing to choose, its tab has the focus. */
@@ -60,6 +63,7 @@
   Views.focusNamed = function (wanted) { var found = find(wanted); if (found) { Views.focusAt(found.row, found.column); } };
   Views.move = function (direction) {
     var row = at.row, column = at.column;
+    bare = '';
     if (direction === 'left' && rows[row].length === 1 && row > 1 && rows[1].length > 1 && !rows[1].keeps) { row = 1; column = 1; }
     else if (direction === 'left') { column--; } else if (direction === 'right') { column++; }
     else {
