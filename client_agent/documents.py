@@ -11,6 +11,7 @@ from typing import TypeVar
 from client_agent.database import Database
 from protocol import names
 from protocol.documents import (
+    Commands,
     Emergency,
     Frame,
     LibraryEntry,
@@ -27,7 +28,7 @@ from protocol.errors import MalformedDocument
 from protocol.regions import lineage, within
 
 log = logging.getLogger(__name__)
-_D = TypeVar("_D", Frame, LocalDocument, Emergency, Network, Recall, ReleaseManifest)
+_D = TypeVar("_D", Frame, LocalDocument, Emergency, Network, Recall, ReleaseManifest, Commands)
 
 
 class DocumentTable:

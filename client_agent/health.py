@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
 from typing import Any
 
 from client_agent import VERSION
@@ -13,6 +15,44 @@ from client_agent.planner import lacking
 
 MAX_ERRORS = 10
 MAX_MISSING = 100
+FIRST_S = 20.0
+EVERY_S = 3600.0
+LOOK_S = 10.0
+SOON_S = 15.0
+LEAST_APART_S = 60.0
+
+News = tuple[int, int, int]
+"""What the province waits for: the publication taken, and of the next 24 hours' items how many are ready."""
+
+
+class HealthPace:
+    """When to tell how the terminal is: soon after it began, hourly, and soon after the news changed (a publication was
+    taken, something got ready), a little jittered, at least a minute apart. Times are monotonic seconds."""
+
+    def __init__(self, now_s: float, fraction: Callable[[], float] = random.random) -> None:
+        self._fraction = fraction
+        self._due = now_s + FIRST_S
+        self._look_at = now_s
+        self._told_at = now_s - LEAST_APART_S
+        self._told: News | None = None
+
+    def is_due(self, now_s: float, news: Callable[[], News]) -> bool:
+        """Whether to tell now; then the next time is set."""
+        if now_s >= self._look_at:
+            self._look_at = now_s + LOOK_S
+            if self._told is not None and news() != self._told:
+                soon = max(now_s + SOON_S * self._fraction(), self._told_at + LEAST_APART_S)
+                self._due = min(self._due, soon)
+        if now_s < self._due:
+            return False
+        self._told, self._told_at, self._due = news(), now_s, now_s + EVERY_S
+        return True
+
+
+def news_of(agent: Agent) -> News:
+    """What stands now, read anew."""
+    ready = agent.guide.readiness(agent.clock.now_ms()[0], READY_HORIZON_MS)
+    return int(agent.database.setting("snapshot_version", "0")), sum(item.ready for item in ready), len(ready)
 
 
 def health_fields(agent: Agent, outbox_length: int) -> dict[str, Any]:

@@ -32,7 +32,9 @@ from client_agent.outbox import OutboxFull
 from client_agent.ranges import Unsatisfiable, read_range
 from client_agent.routes import Refused, TvParts
 from client_agent.store import VerifiedFile
+from protocol.batch import EvidenceKind
 from protocol.documents import FileKind, ReleaseManifest
+from protocol.evidence import CAPS
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +64,7 @@ _KINDS = {
 }
 _FONTS = {".css": "text/css; charset=utf-8", ".woff2": "font/woff2", ".woff": "font/woff"}
 _MEDIA = re.compile(r"^/media/([0-9a-f]{64})/([A-Za-z0-9_-]{1,32})\.mp4$")
+_SCREEN = re.compile(r"^/api/screen/([0-9a-f]{32})$")
 _FILE = re.compile(r"^/files/([0-9a-f]{64})/(poster|subtitles|sprite|page)(?:/([0-9]{1,4}))?$")
 _PICTURE = re.compile(r"^/pictures/([0-9a-f]{64})$")
 _FONT = re.compile(r"^/fonts/((?:[A-Za-z0-9_-]+/)?[A-Za-z0-9_.\[\]-]+)$")
@@ -161,13 +164,16 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._answer(self._post)
 
+    def do_PUT(self) -> None:
+        self._answer(self._put)
+
     def _answer(self, route: Callable[[str], None]) -> None:
         try:
             if self.headers.get("Host", "") not in self.server.names:
                 raise Refused(HTTPStatus.MISDIRECTED_REQUEST, "host")
             route(urlsplit(self.path).path)
         except Refused as refused:
-            self.close_connection = self.close_connection or self.command == "POST"
+            self.close_connection = self.close_connection or self.command in ("POST", "PUT")
             self._send_json({"error": refused.reason}, refused.status)
         except (BrokenPipeError, ConnectionError, TimeoutError):
             self.close_connection = True
@@ -196,6 +202,17 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(b"", "image/x-icon", HTTPStatus.NO_CONTENT)
         else:
             raise Refused(HTTPStatus.NOT_FOUND, "path")
+
+    def _put(self, path: str) -> None:
+        """The kiosk brings the picture that was asked of it, under the name it was told."""
+        found, length = _SCREEN.match(path), self.headers.get("Content-Length", "")
+        if found is None or self.client_address[0] not in ("127.0.0.1", "::1"):
+            raise Refused(HTTPStatus.NOT_FOUND, "path")
+        if not length.isdigit() or int(length) > CAPS[EvidenceKind.SCREENSHOT]:
+            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "length")
+        if not self.server.parts.eye.bring(found[1], self.rfile.read(int(length))):
+            raise Refused(HTTPStatus.FORBIDDEN, "nobody-asked")
+        self._send_json({"taken": True}, HTTPStatus.CREATED)
 
     def _post(self, path: str) -> None:
         if path not in DEEDS:

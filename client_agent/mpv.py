@@ -17,10 +17,13 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, cast
 
 from client_agent.screen import Heard, ScreenFailed
+from protocol.batch import EvidenceKind
+from protocol.evidence import CAPS
 
 log = logging.getLogger(__name__)
 ANSWER_S = 3.0
@@ -29,6 +32,10 @@ START_S = 10.0
 STOP_S = 3.0
 SLATE = "av://lavfi:color=c=0x10273f:s=1280x720:r=5"
 VOLUME_STEP = 5
+PICTURE = "look.jpg"
+PICTURE_QUALITIES = (70, 45, 25)
+LOOKED = "省里看了一眼屏幕"
+LOOKED_MS = 3_000
 _OBSERVED = ("time-pos", "pause", "paused-for-cache", "eof-reached", "volume", "sub-visibility")
 _OPTIONS = (
     "--idle=yes", "--force-window=yes", "--fullscreen=yes", "--no-config", "--no-terminal", "--osc=no",
@@ -172,6 +179,34 @@ class Mpv:
     def _write(self, place: int, text: str) -> None:
         kind = "ass-events" if text else "none"
         self._tell({"name": "osd-overlay", "id": place, "format": kind, "data": text, "res_y": 720})
+
+    def picture(self) -> bytes:
+        """A JPEG of what is shown, captions and words included where the output can give them. Raises ScreenFailed."""
+        path = self._folder / PICTURE
+        try:
+            for quality in PICTURE_QUALITIES:
+                self._tell(["set_property", "screenshot-jpeg-quality", quality])
+                self._take_picture()
+                data = path.read_bytes()
+                if len(data) <= CAPS[EvidenceKind.SCREENSHOT]:
+                    return data
+            raise ScreenFailed("the picture is too large")
+        except OSError as error:
+            raise ScreenFailed(f"no picture: {error}") from error
+        finally:
+            path.unlink(missing_ok=True)
+
+    def _take_picture(self) -> None:
+        for how in ("window", "subtitles"):
+            with suppress(ScreenFailed):
+                self._tell(["screenshot-to-file", PICTURE, how])
+                return
+        self._tell(["screenshot-to-file", PICTURE, "video"])
+
+    def say_looked(self) -> None:
+        """For three seconds: somebody looked."""
+        with suppress(ScreenFailed):
+            self._tell(["show-text", LOOKED, LOOKED_MS])
 
     def _tell(self, command: Any) -> Any:
         if self._link is None:

@@ -21,7 +21,16 @@ from client_agent.floors import Floors
 from client_agent.sources import Blame
 from client_agent.trust import Fetcher, Target, View
 from protocol import names
-from protocol.documents import Emergency, Frame, LocalDocument, Network, Recall, ReleaseManifest, decode
+from protocol.documents import (
+    Commands,
+    Emergency,
+    Frame,
+    LocalDocument,
+    Network,
+    Recall,
+    ReleaseManifest,
+    decode,
+)
 from protocol.errors import MalformedDocument
 from protocol.regions import lineage
 
@@ -31,7 +40,7 @@ MAX_DOCUMENT = 4 * 1024 * 1024
 MANIFESTS_A_COMMIT = 50
 DISAGREE = "目录与播出单不一致 / catalogue and schedule disagree"
 NOT_ADMITTED = "目录未准入 / the catalogue does not admit it"
-_D = TypeVar("_D", Frame, LocalDocument, Emergency, Network, Recall, ReleaseManifest)
+_D = TypeVar("_D", Frame, LocalDocument, Emergency, Network, Recall, ReleaseManifest, Commands)
 
 
 @dataclass
@@ -146,6 +155,7 @@ class _Pass:
         network = self._document(view, names.NETWORK_TARGET, Network)
         recall = self._document(view, names.RECALL_TARGET, Recall)
         emergency = self._document(view, names.EMERGENCY_TARGET, Emergency)
+        commands = self._commands(view)
         with self._database.transaction():
             self._commit_floors(view)
             if isinstance(network, _Document):
@@ -159,7 +169,26 @@ class _Pass:
                 self._keep(emergency)
             elif emergency is None:
                 self._table.forget(names.EMERGENCY_TARGET)
+            if isinstance(commands, _Document):
+                self._keep(commands)
+            elif commands is None:
+                self._table.forget(names.COMMAND_TARGET)
             self._raise_version()
+
+    def _commands(self, view: View) -> _Document[Commands] | _Kept | None:
+        """Remote commands. Their role is there since somebody first commanded, and runs out after a day by design: then
+        there are none, and nothing is wrong."""
+        if not view.has_role(names.COMMAND):
+            return None
+        try:
+            self._located(view, names.COMMAND_TARGET)
+        except Expired:
+            return None
+        except AgentError as error:
+            self._problem(error)
+            self._summary.complete = False
+            return _KEPT
+        return self._document(view, names.COMMAND_TARGET, Commands)
 
     def _apply_network(self, network: Network) -> None:
         receipt_keys = json.dumps([key.public for key in network.receipt_keys])

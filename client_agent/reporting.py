@@ -19,6 +19,7 @@ from client_agent.phone.helper import Phone
 from client_agent.player import Player
 from client_agent.reporter import HttpLine, Reporter
 from client_agent.routes import TvParts
+from client_agent.screenshot import Eye
 from client_agent.tvdata import TvData
 
 FAULTS_AN_HOUR = 20
@@ -97,6 +98,7 @@ def open_tv(agent: Agent, outbox: Outbox, port: int, host: str = "127.0.0.1") ->
         book=book,
         evening=evening,
         evidence=open_evidence(agent, book, outbox),
+        eye=Eye(),
         desk=desk,
         phone=phone,
         now_ms=lambda: agent.clock.for_programmes()[0],

@@ -24,6 +24,7 @@ from client_agent.guide import Guide
 from client_agent.outbox import Outbox
 from client_agent.phone.helper import Phone
 from client_agent.player import Player, Superseded, UnknownPlay
+from client_agent.screenshot import Eye
 from client_agent.sessions import PlayState, Subject
 from client_agent.store import Store
 from client_agent.tvdata import CannotPlay, TvData
@@ -80,6 +81,7 @@ class TvParts:
     book: Book
     evening: Evening
     evidence: Evidence
+    eye: Eye
     desk: Desk
     phone: Phone
     now_ms: Callable[[], int]
@@ -239,8 +241,8 @@ def _numbered(parts: TvParts, query: dict[str, str]) -> object:
 
 
 ANSWERS: dict[str, Callable[[TvParts, dict[str, str]], object]] = {
-    "/api/state": lambda parts, _: parts.data.state(),
-    "/api/alive": lambda parts, _: parts.data.alive(),
+    "/api/state": lambda parts, _: parts.data.state() | {"looks": parts.eye.looks},
+    "/api/alive": lambda parts, _: parts.data.alive() | {"picture": parts.eye.wanted},
     "/api/listing": _listing,
     "/api/library": lambda parts, _: parts.data.library(),
     "/api/programme": _programme,

@@ -22,12 +22,13 @@ from typing import Any
 from client_agent.agent import Agent
 from client_agent.documents import DocumentTable
 from client_agent.errors import AgentError, DatabaseBroken, DataInUse, PortTaken, StorageFailed
-from client_agent.health import health_fields
+from client_agent.health import HealthPace, health_fields, news_of
 from client_agent.httpd import TvServer
 from client_agent.outbox import Outbox, OutboxBusy
 from client_agent.player import Player
 from client_agent.reporting import open_outbox, open_post, open_reporter, open_tv
 from client_agent.routes import TvParts
+from client_agent.screenshot import Looks
 from client_agent.sync import Refreshed, Syncer
 from protocol import names
 from protocol.batch import Health
@@ -38,8 +39,6 @@ JITTER_SHARE = 0.1
 REPLAN_EVERY_S = 600.0
 STOP_WITHIN_S = 2.0
 REPORT_PAUSE_S = 2.0
-FIRST_HEALTH_S = 20.0
-HEALTH_EVERY_S = 3600.0
 
 
 def phase_s(terminal: str, poll_s: float) -> float:
@@ -219,6 +218,7 @@ def _project(agent: Agent, server: TvServer, player: Player, stop: threading.Eve
         more_options=shlex.split(os.environ.get("YUANBO_MPV_OPTIONS", "")),
     )
     parts = server.parts
+    parts.eye.take, parts.eye.say = screen.picture, screen.say_looked
     projector = Projector(
         screen, agent.guide, parts.data, player, parts.now_ms, lambda: agent.identity.station_name
     )
@@ -232,13 +232,14 @@ def _report(agent: Agent, outbox: Outbox, parts: TvParts, stop: threading.Event)
     batch is waiting."""
     player = parts.player
     reporter, post = open_reporter(agent, outbox), open_post(agent, parts.evidence)
-    health_due = time.monotonic() + FIRST_HEALTH_S
+    looks = Looks(agent, parts.book, parts.evidence, outbox, parts.eye)
+    pace = HealthPace(time.monotonic())
     while not stop.is_set():
         pause_s = REPORT_PAUSE_S
         try:
             player.tick()
-            if time.monotonic() >= health_due:
-                health_due = time.monotonic() + HEALTH_EVERY_S
+            looks.tick()
+            if pace.is_due(time.monotonic(), lambda: news_of(agent)):
                 outbox.append(
                     Health, **health_fields(agent, outbox.length()), between_ms=player.take_between_ms()
                 )

@@ -210,6 +210,10 @@ class View:
         """When the timestamp expires: after that, a source that still offers it is frozen."""
         return to_ms(self._trusted.timestamp.expires)
 
+    def has_role(self, role: str) -> bool:
+        """Whether the verified snapshot names a role at all."""
+        return f"{role}.json" in self._trusted.snapshot.meta
+
     def target(self, path: str) -> Target | None:
         """What the verified metadata says of a file; None when nobody who may speak of it names it."""
         with _translated():

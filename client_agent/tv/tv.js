@@ -46,6 +46,7 @@
       var news = !data.state || data.state.documents !== state.documents;
       base = state.now_ms === null ? null : { now_ms: state.now_ms, perf: (sent + TV.perf()) / 2 };
       data.state = state;
+      TV.Looked.hear(state.looks);
       if (news || !data.library) { fetchLibrary(); }
       refresh();
     });

@@ -267,6 +267,10 @@ class Province:
         document = Emergency(serial=self.next_serial(names.EMERGENCY_TARGET), items=list(items))
         self.put(names.EMERGENCY, names.EMERGENCY_TARGET, documents.encode(document))
 
+    def commands(self, *items: documents.Command) -> None:
+        document = documents.Commands(serial=self.next_serial(names.COMMAND_TARGET), items=list(items))
+        self.put(names.COMMAND, names.COMMAND_TARGET, documents.encode(document))
+
     def network(self, read: Sequence[str], *, api: str = "http://127.0.0.1:9/api/v1", **more: Any) -> None:
         public = public_text(self.receipt_private)
         document = Network(
@@ -337,6 +341,8 @@ class Province:
         both = [*self.signers["policy"], self.signers["officers"][0]]
         for role in (names.FRAME, names.RECALL, names.EMERGENCY, names.NETWORK):
             self._sign(role, self._targets(role), both)
+        if names.COMMAND in self.files:
+            self._sign(names.COMMAND, self._targets(names.COMMAND), self.signers["policy"])
         self._sign(
             names.local_role("1301"),
             self._targets(names.local_role("1301")),
@@ -372,6 +378,7 @@ class Province:
             names.RECALL: ([names.RECALL_TARGET], 1, self._keys("policy", "officers")),
             names.EMERGENCY: ([names.EMERGENCY_TARGET], 2, self._keys("policy", "officers")),
             names.NETWORK: ([names.NETWORK_TARGET], 2, self._keys("policy", "officers")),
+            names.COMMAND: (["command/*.json"], 1, self._keys("policy", "officers")),
         }
         roles = {role: DelegatedRole(role, [], n, True, paths=paths) for role, (paths, n, _) in rules.items()}
         targets.delegations = Delegations({}, roles=roles)
