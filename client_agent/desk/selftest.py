@@ -31,14 +31,12 @@ class Check(StrEnum):
 
 
 class Findings(msgspec.Struct, frozen=True):
-    """The answers; ``by``: A or B, who is signed in."""
+    """The answers of whoever stands in front of the set."""
 
     results: Annotated[dict[Check, bool], Meta(min_length=1, max_length=len(Check))]
-    by: Annotated[str, Meta(pattern=r"^[AB]?$")] = ""
-
 
 class Kept(msgspec.Struct, frozen=True):
-    """The latest result, as it stands in the book."""
+    """The latest result, as it stands in the book; ``by``: A or B, who was signed in."""
 
     at_ms: int
     results: dict[str, bool]

@@ -137,6 +137,7 @@ def summary(parts: TvParts, _: dict[str, str]) -> Json:
     return {
         **desk.line.told(),
         "people": desk.people.told(),
+        "selftest": selftest.told(parts),
         "plan": {"days": len(states), "done": sum(one in (DayState.DONE, DayState.LATE) for one in states)},
         "logbook": {
             "studies": sum(len(day.studies) for day in days),

@@ -9,15 +9,15 @@
     return function (main) {
       main.textContent = '';
       var out = [], scroll = el('div', 'scroll shelves'), library = data.library || {};
-      function add(title, programmes, prefix) {
+      function add(title, programmes, prefix, poster) {
         if (!programmes.length) { return; }
-        var made = Views.shelf(title, programmes, acts.play, prefix);
+        var made = Views.shelf(title, programmes, acts.play, prefix, poster);
         scroll.appendChild(made.element);
         out.push(made.row);
       }
       add(TV.say('begun_row'), library.begun || [], 'begun-');
       (library.topics || []).forEach(function (topic) {
-        add(TV.say('topic') + '　' + topic.title + (topic.required ? '　·　' + TV.say('required') : ''), topic.programmes, 'topic-' + topic.id + '-');
+        add(TV.say('topic') + '　' + topic.title + (topic.required ? '　·　' + TV.say('required') : ''), topic.programmes, 'topic-' + topic.id + '-', topic.poster);
       });
       (library.sections || []).forEach(function (section) { add(TV.name(section.names), section.programmes, section.slug + '-'); });
       main.appendChild(el('div', 'scroll-window', null, scroll));

@@ -14,10 +14,11 @@
   var ready = null;           /* the show loaded ahead on the other video */
   var unready = null;         /* the key of one that could not be */
   var reports = [], sending = false, lastReport = 0, lastMoved = 0, lastPosition = -1;
-  var muted = true;
+  var muted = true;           /* the browser gives no sound before a key was pressed */
+  var quiet = false, covered = false, touched = false, language = 'zh';
 
   var Screen = TV.Screen = {
-    onFailed: function () {}, onEnded: function () {}, onShown: function () {}, onMuted: function () {}
+    onFailed: function () {}, onEnded: function () {}, onShown: function () {}, onMuted: function () {}, onAsked: function () {}
   };
 
   /* --- putting on --- */
@@ -54,9 +55,9 @@
     video.show = show;
     removeTracks(video);
     video.preload = 'auto';
-    video.muted = muted;
+    video.muted = muted || quiet;
     video.src = show.url;
-    if (show.subtitles) { addTrack(video, show.subtitles); }
+    if (show.captions && show.captions.length) { addTrack(video, captionsOf(show)); }
     video.load();
   }
 
@@ -77,7 +78,7 @@
   function begin(video, show) {
     var at = target(show);
     if (Math.abs(video.currentTime - at) > 1) { video.currentTime = at; }
-    video.muted = muted;
+    video.muted = muted || quiet;
     var started = video.play();
     if (started && started.catch) {
       started.catch(function (error) {
@@ -135,13 +136,29 @@
   /* --- sound, captions, moving about --- */
   Screen.setMuted = function (value) {
     muted = value;
-    videos[0].muted = videos[1].muted = value;
+    hush();
     Screen.onMuted(value);
+  };
+  function hush() { videos[0].muted = videos[1].muted = muted || quiet || covered; }
+  Screen.setQuiet = function (value) { quiet = value; hush(); };
+  Screen.setVolume = function (share) { videos[0].volume = videos[1].volume = share; };
+  /* Something else lies over the whole picture: it is not heard, and it is not being watched. */
+  Screen.cover = function (value) {
+    if (shown) { report(shown, stateOf(videos[front])); }
+    covered = value;
+    hush();
+    if (shown) { report(shown, stateOf(videos[front])); }
   };
   Screen.muted = function () { return muted; };
 
-  Screen.setCaptions = function (on) {
+  Screen.setCaptions = function (on, wanted) {
     Screen.captions = on;
+    if (wanted && wanted !== language) {
+      language = wanted;
+      videos.forEach(function (video) {
+        if (video.show && video.show.captions && video.show.captions.length > 1) { removeTracks(video); addTrack(video, captionsOf(video.show)); }
+      });
+    }
     videos.forEach(function (video) {
       for (var i = 0; i < video.textTracks.length; i++) { video.textTracks[i].mode = on ? 'showing' : 'disabled'; }
     });
@@ -153,17 +170,23 @@
     if (video.paused) { video.play(); } else { video.pause(); }
   };
 
-  Screen.skip = function (ms) {
+  Screen.skip = function (ms) { if (shown) { Screen.seek(videos[front].currentTime * 1000 + ms); } };
+  Screen.seek = function (ms) {
     if (!shown) { return; }
     var video = videos[front];
     say(stateOf(video));
-    video.currentTime = Math.min(Math.max(0, video.currentTime + ms / 1000), Math.max(0, (video.duration || 0) - 1));
+    video.currentTime = Math.min(Math.max(0, ms / 1000), Math.max(0, (video.duration || 0) - 1));
     report(shown, stateOf(video), true);
   };
 
-  function addTrack(video, url) {
+  /* In the language somebody chose, else in the first there is. */
+  function captionsOf(show) {
+    for (var i = 0; i < show.captions.length; i++) { if (show.captions[i].language.split('-')[0] === language) { return show.captions[i]; } }
+    return show.captions[0];
+  }
+  function addTrack(video, captions) {
     var track = document.createElement('track');
-    track.kind = 'subtitles'; track.srclang = 'zh'; track.label = '中文'; track.src = url;
+    track.kind = 'subtitles'; track.srclang = captions.language; track.label = captions.language; track.src = captions.url;
     video.appendChild(track);
     track.track.mode = Screen.captions ? 'showing' : 'disabled';
   }
@@ -171,7 +194,7 @@
 
   /* --- the account: where we are, every two seconds and at each event --- */
   function stateOf(video) {
-    if (document.hidden) { return 'hidden'; }
+    if (document.hidden || covered) { return 'hidden'; }
     if (video.ended) { return 'ended'; }
     if (video.paused) { return 'paused'; }
     return video.readyState < 3 ? 'stalled' : 'playing';
@@ -179,11 +202,16 @@
 
   function say(state) { report(shown, document.hidden && state === 'playing' ? 'hidden' : state); }
 
+  /* A key was pressed: told with the next report, or at once. */
+  Screen.touch = function () { touched = true; };
+  Screen.tell = function () { if (shown) { say(stateOf(videos[front])); } };
+
   function report(show, state, jump) {
     if (!show || show.uncounted) { return; }
     lastReport = TV.perf();
     if (!show.play) { return; }
-    reports.push({ show: show, position_ms: Math.max(0, Math.round(videos[front].currentTime * 1000)), state: state, jump: !!jump });
+    reports.push({ show: show, position_ms: Math.max(0, Math.round(videos[front].currentTime * 1000)), state: state, jump: !!jump, touched: touched });
+    touched = false;
     if (reports.length > 12) { reports.shift(); }
     if (state === 'ended') { show.uncounted = true; }
     send();
@@ -202,9 +230,10 @@
     if (!reports.length) { waiting.splice(0).forEach(function (then) { then(); }); return; }
     var next = reports.shift();
     sending = true;
-    TV.post('/api/positions', { play: next.show.play, position_ms: next.position_ms, state: next.state, jump: next.jump },
-      function (status) {
+    TV.post('/api/positions', { play: next.show.play, position_ms: next.position_ms, state: next.state, jump: next.jump, touched: next.touched },
+      function (status, answer) {
         sending = false;
+        if (status === 200) { Screen.onAsked(next.show === shown ? answer.ask_ms : 0); }
         if (status === 404 && next.show === shown) { next.show.play = null; register(next.show); }
         if (status === 409) { next.show.uncounted = true; }
         send();

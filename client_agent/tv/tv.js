@@ -8,10 +8,10 @@
 */
 (function () {
   'use strict';
-  var Views = TV.Views, Overlays = TV.Overlays, Evening = TV.Evening, Desk = TV.Desk, Screen = TV.Screen, byId = Views.byId, setText = Views.setText, show = Views.show;
+  var Views = TV.Views, Overlays = TV.Overlays, Evening = TV.Evening, Desk = TV.Desk, Screen = TV.Screen, Keys = TV.Keys, Sound = TV.Sound, Prompt = TV.Prompt, Course = TV.Courseware, byId = Views.byId, setText = Views.setText, show = Views.show;
   var POLL_MS = 5000, BAR_MS = 6000, TOAST_MS = 4000, RETRY_MS = [1000, 2000, 4000, 8000, 15000];
   var where = 'watch';              /* watch, menu, chosen, faces, study */
-  var data = { state: null, library: null, listing: null, replay: null, day: 0, captions: true, big: false };
+  var data = { state: null, library: null, listing: null, replay: null, day: 0, big: false };
   var base = null;                  /* {now_ms, perf}: the agent's time when it was asked */
   var barUntil = 0, toastUntil = 0, retries = 0, retryAt = 0, pollAt = 0, polling = false, drawn = '', rate = 0, urgent = false, shownBefore = false;
   var query = window.location.search, kiosk = /[?&]kiosk=1\b/.test(query);
@@ -80,6 +80,7 @@
     if (where === 'chosen' || where === 'faces' || where === 'study') { Screen.clear(); }
     where = 'watch';
     dropLayers();
+    Prompt.drop();
     Overlays.rate(null);
     Overlays.dropNumber();
     retryAt = 0;
@@ -118,6 +119,7 @@
     var between = what.source === 'filler' || what.source === 'fill';
     if (what.mode === 'linear' && (!between || !shownBefore)) { wakeBar(); }
     shownBefore = true;
+    TV.Voice.saw(what);
     paint();
   };
   Screen.onEnded = function (what) {
@@ -133,6 +135,7 @@
     pollAt = 0;
   };
   Screen.onMuted = function () { paint(); };
+  Screen.onAsked = Prompt.told;
 
   /* --- choosing a programme --- */
   function playChosen(programme) {
@@ -217,7 +220,10 @@
   var stopAsked = -Infinity, starting = false;
   function atStudy(key, repeat) {
     var session = Evening.session(data.state);
-    if (repeat || !session) { return; }
+    if (!session) { return; }
+    if (!Evening.counting() && session.state === 'playing' && Course.key('study', key, repeat, { over: function () { study('over'); }, toast: toast })) { return; }
+    if (session.state === 'playing' && !Evening.counting() && (key === 'up' || key === 'down')) { Sound.key(key === 'up' ? 'louder' : 'softer'); return; }
+    if (repeat) { return; }
     if (Evening.counting()) {
       if (key === 'back') { Evening.skipHeads(); refresh(); return; }
       var heads = Evening.headKey(key);
@@ -285,7 +291,9 @@
       playChosen(row);
     },
     language: function () { TV.lang = TV.lang === 'zh' ? 'en' : 'zh'; keep('lang', TV.lang); speak(); openMenu('settings', 'set-language'); },
-    captions: function () { data.captions = !data.captions; keep('captions', data.captions ? '1' : '0'); Screen.setCaptions(data.captions); draw(); },
+    captions: function () { Sound.setCaptions(!Sound.captions, Sound.language); draw(); },
+    captionsLanguage: function () { Sound.setCaptions(Sound.captions, Sound.language === 'zh' ? 'en' : 'zh'); draw(); },
+    volume: function () { Sound.turn(); draw(); },
     size: function () { data.big = !data.big; keep('big', data.big ? '1' : '0'); measure(); draw(); }
   };
   function draw(wanted) {
@@ -301,7 +309,7 @@
   function redraw() { if (where === 'menu' && drawn !== signature()) { Views.drawTabs(chooseTab); draw(); } }
   function signature() {
     var s = data.state || {};
-    return JSON.stringify([Views.view, TV.lang, s.documents, s.clock, s.refusal, s.study && s.study.offer, s.play && s.play.key, s.upcoming, s.item && s.item.id, data.library, Views.view === 'replay' && data.replay, Views.view === 'settings' && [data.captions, data.big]]);
+    return JSON.stringify([Views.view, TV.lang, s.documents, s.clock, s.refusal, s.study && s.study.offer, s.play && s.play.key, s.upcoming, s.item && s.item.id, data.library, Views.view === 'replay' && data.replay, Views.view === 'settings' && [Sound.captions, Sound.language, Sound.volume, data.big]]);
   }
 
   /* --- painting what changes by itself --- */
@@ -324,12 +332,23 @@
     Overlays.paint(state, now, where);
     Evening.paint(state, now, where);
     Desk.paint(state, where);
+    Course.paint(where);
+    Sound.paint();
+    Prompt.paint();
+    paintLogo(state, what, urgent);
     layers.forEach(function (layer) { if (layer.paint) { layer.paint(state, now); } });
     paintTicker(state, urgent && !idle ? urgent : null);
     var soundless = Screen.muted() && where !== 'menu';
     show('hint', soundless && !idle);
     setText('hint', TV.say('sound'));
     show('toast', TV.perf() < toastUntil);
+  }
+  /* 台标: over the channel's line, and nowhere else. */
+  function paintLogo(state, what, urgent) {
+    var logo = byId('logo'), wanted = where === 'watch' && what && what.mode === 'linear' && !urgent && !Course.active(where) && state && state.logo;
+    if (wanted && logo.getAttribute('src') !== wanted) { logo.setAttribute('src', wanted); }
+    show('logo', wanted);
+    logo.classList.toggle('lower', !!state && state.notices.length > 0);
   }
   function paintClock(now) {
     setText('clock-time', now === null ? '' : TV.hhmm(now));
@@ -355,7 +374,7 @@
   function wakeBar() { barUntil = TV.perf() + BAR_MS; paint(); }
   function paintBar(state, what, now) {
     var chosen = !!what && what.mode !== 'linear', paused = chosen && !Screen.playing();
-    show('bar', what && where !== 'menu' && where !== 'faces' && (TV.perf() < barUntil || paused));
+    show('bar', what && where !== 'menu' && where !== 'faces' && !Prompt.open() && (TV.perf() < barUntil || paused));
     if (!what) { return; }
     var at = chosen ? Screen.position() : now - what.starts_ms;
     var between = what.source === 'filler' || what.source === 'fill';
@@ -383,17 +402,11 @@
   TV.toast = toast;
   function toast(text) { setText('toast', text); toastUntil = TV.perf() + TOAST_MS; paint(); }
 
-  /* --- keys: names where there are any, numbers for the old engines --- */
-  var NAMES = {
-    ArrowLeft: 'left', ArrowRight: 'right', ArrowUp: 'up', ArrowDown: 'down', Left: 'left', Right: 'right', Up: 'up', Down: 'down',
-    Enter: 'ok', Select: 'ok', Accept: 'ok', MediaPlayPause: 'ok', ' ': 'ok',
-    Escape: 'back', Esc: 'back', Backspace: 'back', GoBack: 'back', BrowserBack: 'back', XF86Back: 'back'
-  };
-  var CODES = { 37: 'left', 38: 'up', 39: 'right', 40: 'down', 13: 'ok', 32: 'ok', 23: 'ok', 27: 'back', 8: 'back', 4: 'back', 166: 'back', 461: 'back', 10009: 'back' };
-
+  /* --- keys --- */
   /* What is asked over the whole screen has the keys until it is closed. */
   var layers = [];
   TV.open = function (layer) { layers.push(layer); paint(); };
+  TV.layered = function () { return layers.length > 0; };
   TV.close = function (layer) { layers = layers.filter(function (one) { return one !== layer; }); paint(); };
   function dropLayers() {
     var open = layers;
@@ -402,11 +415,12 @@
   }
 
   function pressed(event) {
-    var key = NAMES[event.key] || CODES[event.keyCode];
+    var key = Keys.of(event), digit = Keys.digit(event);
     if (event.ctrlKey || event.altKey || event.metaKey) { return; }
     if (Screen.muted()) { Screen.setMuted(false); }
     Desk.pressed();
-    var digit = digitOf(event);
+    Screen.touch();
+    if (Prompt.answer()) { event.preventDefault(); return; }
     if (digit !== null && layers.length) {
       event.preventDefault();
       if (layers[layers.length - 1].digit) { layers[layers.length - 1].digit(digit); paint(); }
@@ -416,17 +430,12 @@
     if (digit !== null && where !== 'faces') { event.preventDefault(); Overlays.digit(digit); paint(); return; }
     if (!key) { return; }
     event.preventDefault();
+    if (key === 'louder' || key === 'softer' || key === 'mute') { Sound.key(key); if (where === 'menu' && Views.view === 'settings') { draw(); } return; }
     if (layers.length) { layers[layers.length - 1].key(key, event.repeat); paint(); return; }
     if (key === 'ok' && Overlays.dueNumber(true)) { playNumber(); return; }
     if (key === 'back' && Overlays.typing()) { Overlays.dropNumber(); paint(); return; }
     ({ watch: atWatch, menu: atMenu, chosen: atChosen, faces: atFaces, study: atStudy })[where](key, event.repeat);
     paint();
-  }
-  function digitOf(event) {
-    if (/^[0-9]$/.test(event.key)) { return event.key; }
-    var code = event.keyCode;
-    if (event.key && event.key !== 'Unidentified') { return null; }
-    return code >= 48 && code <= 57 ? String(code - 48) : code >= 96 && code <= 105 ? String(code - 96) : null;
   }
   function atFaces(key, repeat) { if (!repeat) { leaveFaces(Overlays.faces[key] || null); } }
   function atWatch(key) {
@@ -446,6 +455,8 @@
     } else { Views.move(key); }
   }
   function atChosen(key, repeat) {
+    if (Course.key('chosen', key, repeat)) { return; }
+    if (key === 'up' || key === 'down') { Sound.key(key === 'up' ? 'louder' : 'softer'); return; }
     rate = repeat ? Math.min(rate + 1, 12) : 0;
     if (key === 'back') { leaveChosen(''); return; }
     if (key === 'ok') { if (!repeat) { Screen.toggle(); } }
@@ -489,9 +500,13 @@
 
   var asked = /[?&]lang=(zh|en)\b/.exec(query);
   TV.lang = asked ? asked[1] : kept('lang') === 'en' ? 'en' : 'zh';
-  data.captions = kept('captions') !== '0';
   data.big = kept('big') === '1';
-  Screen.setCaptions(data.captions);
+  Sound.take({ volume: Sound.volume, captions: Sound.captions, language: Sound.language });
+  (function remembered() {
+    ask('GET', '/api/watching', null, function (status, answer) {
+      if (status === 200) { Sound.take(answer); redraw(); } else { setTimeout(remembered, 3000); }
+    });
+  }());
   speak();
   measure();
   Screen.setMuted(!kiosk);

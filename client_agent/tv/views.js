@@ -158,8 +158,14 @@
     var found = order.indexOf(section);
     return found < 0 ? 0 : found;
   }
-  function shelf(title, programmes, act, prefix) {
+  function shelf(title, programmes, act, prefix, poster) {
     var line = el('div', 'shelf-line'), row = [];
+    if (poster) {
+      var drawn = el('img');
+      drawn.alt = '';
+      drawn.src = poster;
+      line.appendChild(el('div', 'shelf-poster', null, drawn));
+    }
     programmes.forEach(function (programme) {
       var made = card(programme, act, prefix);
       line.appendChild(made);
@@ -329,7 +335,9 @@
         out.push([made]);
       }
       choice('language', TV.say('language'), TV.say('language_now'), acts.language);
-      choice('captions', TV.say('captions'), TV.say(data.captions ? 'on' : 'off'), acts.captions);
+      choice('captions', TV.say('captions'), TV.say(TV.Sound.captions ? 'on' : 'off'), acts.captions);
+      choice('captions-language', TV.say('captions_language'), TV.say('captions_' + TV.Sound.language), acts.captionsLanguage);
+      choice('volume', TV.say('volume'), String(TV.Sound.volume), acts.volume);
       choice('size', TV.say('text_size'), TV.say(data.big ? 'size_big' : 'size_normal'), acts.size);
       main.appendChild(list);
       var state = data.state || {};

@@ -17,7 +17,7 @@ TV.WORDS = {
     clock_library: '现在可以点播本站已存的节目', to_library: '去点播',
     ready_all: '未来一天的 {0} 个节目都已存好，断网也能播', ready_some: '未来一天的节目：已存好 {0} / {1}',
     keys_home: '◀ ▶ ▲ ▼ 选择　　OK 确定　　返回 收看', keys_list: '▲ ▼ 选择　　OK 收看　　返回 首页',
-    keys_play: '◀ ▶ 快退快进　　OK 暂停　　返回',
+    keys_play: '◀ ▶ 快退快进　　▲ ▼ 音量　　OK 暂停　　返回',
     paused: '暂停', again: '回看', language: '语言 Language', language_now: '中文', captions: '字幕', text_size: '文字大小',
     on: '开', off: '关', size_normal: '标准', size_big: '大字', about: '本站', program: '程序版本', clock_state: '时间',
     clock_known: '准确', clock_held: '断电后沿用', clock_uncertain: '未校准',
@@ -39,7 +39,7 @@ TV.WORDS = {
     heads_start: '开始点名：来了多少人？', heads_end: '结束点名：现在多少人？', heads_expected: '应到', heads_present: '实到', heads_were: '实到 {0} 人，应到 {1} 人',
     heads_keys: '数字键或 ▲ ▼ 输入　　◀ 删除　　OK 下一项　　返回 不点名', keys_study: '▶ 讲完了，讨论　　OK 暂停　　返回 结束学习',
     stop_ask: '再按一次返回，结束集中学习',
-    weekdays: ['星期日', '星期一', '星期二', '星期三', '星期四', '星期五', '星期六'], date: '{0}月{1}日 {2}'
+    weekdays: ['星期日', '星期一', '星期二', '星期三', '星期四', '星期五', '星期六'], date: '{0}月{1}日 {2}', short_date: '{0}月{1}日'
   },
   en: {
     home: 'Home', listing: 'Listing', library: 'Library', replay: 'Catch-up', search: 'Search', desk: 'Desk', settings: 'Settings',
@@ -56,7 +56,7 @@ TV.WORDS = {
     clock_library: 'What is stored here can be watched now', to_library: 'To the library',
     ready_all: 'All {0} programmes of the next day are stored: they play without a network', ready_some: 'Programmes of the next day stored: {0} of {1}',
     keys_home: '◀ ▶ ▲ ▼ move        OK select        Back watch', keys_list: '▲ ▼ move        OK watch        Back home',
-    keys_play: '◀ ▶ skip      OK pause      Back',
+    keys_play: '◀ ▶ skip      ▲ ▼ volume      OK pause      Back',
     paused: 'Paused', again: 'Replay', language: '语言 Language', language_now: 'English', captions: 'Captions', text_size: 'Text size',
     on: 'On', off: 'Off', size_normal: 'Normal', size_big: 'Large', about: 'This station', program: 'Version', clock_state: 'Clock',
     clock_known: 'exact', clock_held: 'kept through a power cut', clock_uncertain: 'not set',
@@ -78,7 +78,7 @@ TV.WORDS = {
     heads_start: 'Roll call: how many came?', heads_end: 'How many are here now?', heads_expected: 'Expected', heads_present: 'Present', heads_were: '{0} present of {1}',
     heads_keys: 'Digits or ▲ ▼    ◀ delete    OK next    Back skip', keys_study: '▶ on to the discussion    OK pause    Back end',
     stop_ask: 'Press Back again to end the session',
-    weekdays: ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'], date: '{2} {1}/{0}'
+    weekdays: ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'], date: '{2} {1}/{0}', short_date: '{0}/{1}'
   }
 };
 
@@ -115,6 +115,7 @@ TV.dateText = function (ms) {
   var d = TV.wall(ms);
   return TV.say('date', d.getUTCMonth() + 1, d.getUTCDate(), TV.say('weekdays')[d.getUTCDay()]);
 };
+TV.shortDate = function (ms) { var d = TV.wall(ms); return TV.say('short_date', d.getUTCMonth() + 1, d.getUTCDate()); };
 TV.span = function (ms) {
   var s = Math.max(0, Math.round(ms / 1000));
   return Math.floor(s / 60) + ':' + TV.two(s % 60);

@@ -436,6 +436,8 @@ def test_the_whole_page_is_reached_with_five_keys(tv, evening):
     viewer.press("Escape", "ArrowRight", "Enter")
     viewer.page.wait_for_selector(".on-search .key.focus")
     viewer.press("Escape", "ArrowRight", "Enter")
+    viewer.page.wait_for_selector(".on-desk .tile.focus")
+    viewer.press("Escape", "ArrowRight", "Enter")
     viewer.page.wait_for_selector(".on-settings .setting.focus")
     viewer.press("Enter")
     viewer.wait("document.documentElement.lang === 'en'")
@@ -485,7 +487,15 @@ def test_it_speaks_english_when_asked(tv, evening):
     assert viewer.text("#hint") == "Press any key for sound"
     viewer.press("Enter")
     viewer.page.wait_for_selector("#shell.shown")
-    assert viewer.text("#tabs").split() == ["Home", "Listing", "Catch-up", "Library", "Search", "Settings"]
+    assert viewer.text("#tabs").split() == [
+        "Home",
+        "Listing",
+        "Catch-up",
+        "Library",
+        "Search",
+        "Desk",
+        "Settings",
+    ]
 
 
 def test_a_notice_runs_over_the_picture(tv, evening):
@@ -527,7 +537,7 @@ def test_subtitles_show_until_they_are_switched_off_and_stay_off(tv, station):
         f"{track} && {track}.mode === 'showing' && {track}.activeCues && {track}.activeCues.length === 1"
     )
     assert viewer.page.evaluate(f"{track}.activeCues[0].text") == "大家好，今天讲冬小麦返青"
-    viewer.press("Enter", "ArrowUp", *["ArrowRight"] * 5, "Enter")
+    viewer.press("Enter", "ArrowUp", *["ArrowRight"] * 6, "Enter")
     viewer.page.wait_for_selector(".on-settings .setting.focus")
     viewer.press("ArrowDown", "Enter")
     assert viewer.page.evaluate(f"{track}.mode") == "disabled"

@@ -16,9 +16,9 @@ def all_right(**wrong):
 
 def test_a_result_is_one_record_and_stands_on_the_tile(village):
     assert selftest.told(village.parts)["due"]
-    told = selftest.record(village.parts, Findings(all_right(right=False), by="A"))
+    told = selftest.record(village.parts, Findings(all_right(right=False)))
     [record] = village.records(SelfTest)
-    assert (record.by, record.results["right"], record.results["left"]) == ("A", False, True)
+    assert (record.by, record.results["right"], record.results["left"]) == ("", False, True)
     assert (told["due"], told["last"].at_ms, told["last"].results) == (
         False,
         village.parts.now_ms(),
