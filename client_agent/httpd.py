@@ -27,6 +27,7 @@ import msgspec
 
 from client_agent import routes
 from client_agent.desk import routes as desk_routes
+from client_agent.desk.print_pages import PAGES
 from client_agent.errors import AgentError
 from client_agent.outbox import OutboxFull
 from client_agent.ranges import Unsatisfiable, read_range
@@ -190,6 +191,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_json(
                 ANSWERS[path](self.server.parts, {name: found[-1] for name, found in query.items()})
             )
+        elif path in PAGES:
+            query = parse_qs(urlsplit(self.path).query)
+            kind, text = PAGES[path](self.server.parts, {name: found[-1] for name, found in query.items()})
+            self._send(text.encode(), kind, HTTPStatus.OK, {"Cache-Control": "no-store"})
         elif found := _MEDIA.match(path):
             self._send_media(found[1], found[2])
         elif found := _FILE.match(path):

@@ -42,7 +42,7 @@
 
   var line = null, was = '';
   Desk.paint = function (state, where) {
-    var told = state && state.desk, show = where === 'menu' && told && (Views.view === 'home' || Views.view.split('-')[0] === 'desk');
+    var told = state && state.desk, show = where === 'menu' && told && /^(home|desk)/.test(Views.view);
     Desk.signed(told);
     var name = show ? Desk.name() : '', text = show && told.todo && Views.view === 'home' ? TV.say('todo_more', told.todo, words(told.first)) : '';
     if (name + '|' + text === was) { return; }

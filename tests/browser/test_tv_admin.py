@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from protocol.batch import Attendance, ClockState, Mode, Roll, Studied, Study, Viewing
@@ -264,3 +266,56 @@ def test_opening_hours_are_set_by_weekday(tv, village):  # noqa: F811
     assert viewer.server.parts.desk.opening.plan()[0] == (1140, 1260)
     viewer.press("Escape")
     viewer.page.wait_for_selector("#shell.on-desk-logbook")
+
+
+def pages_of(viewer, path):
+    """The PDF that printing a page makes, and how many sheets it is."""
+    viewer.page.goto(viewer.server.url.rstrip("/") + path)
+    viewer.wait("document.fonts.status === 'loaded'")
+    pdf = viewer.page.pdf(prefer_css_page_size=True, print_background=True)
+    return pdf, len(re.findall(rb"/Type\s*/Page[^s]", pdf))
+
+
+def test_the_poster_and_the_log_print_on_one_sheet_each(tv, village):  # noqa: F811
+    for day in range(7):
+        for n in range(9):
+            village.place(
+                village.wheat if n % 2 else village.history, day * 86_400 + 200 + n * 900, required=n == 3
+            )
+    viewer = tv()
+    held(viewer)
+    held(viewer, days_ago=9)
+    pdf, sheets = pages_of(viewer, "/print/week")
+    assert sheets == 1
+    assert len(pdf) > 50_000  # its font is inside
+    assert viewer.page.evaluate("document.fonts.check('12pt Noto Sans SC', '节')")
+    assert viewer.page.locator(".poster .study").count() == 2
+    assert viewer.page.locator(".poster .line").count() > 25
+    _, sheets = pages_of(viewer, "/print/log")
+    assert sheets == 1
+    viewer.press("Escape")
+    viewer.page.wait_for_selector("#stage", state="attached")
+
+
+def test_a_long_log_repeats_its_head_and_cuts_no_line(tv, village):  # noqa: F811
+    viewer = tv()
+    for day in range(1, 22):
+        held(viewer, days_ago=day, present=20 + day)
+    _, sheets = pages_of(viewer, "/print/log")
+    assert 2 <= sheets <= 4
+    assert (
+        viewer.page.evaluate("getComputedStyle(document.querySelector('thead')).display")
+        == "table-header-group"
+    )
+    assert viewer.page.evaluate("getComputedStyle(document.querySelector('tbody tr')).breakInside") == "avoid"
+
+
+def test_printing_is_three_presses_from_the_desk_and_back_returns(tv, village):  # noqa: F811
+    viewer = tv()
+    to_desk(viewer, "print")
+    viewer.page.wait_for_selector("[data-stop=print-week].focus")
+    viewer.press("Enter")
+    viewer.page.wait_for_selector(".sheet.poster")
+    viewer.press("Escape")
+    viewer.page.wait_for_selector("#stage", state="attached")
+    viewer.wait_playing()

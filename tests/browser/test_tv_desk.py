@@ -32,7 +32,8 @@ def to_desk(viewer, page=None):
     tile = f".tile[data-stop=tile-{page}]"
     count = viewer.page.locator(".tile").count()
     for key in (
-        ["ArrowRight"] * count
+        ["ArrowLeft"] * count
+        + ["ArrowRight"] * count
         + ["ArrowDown"]
         + ["ArrowLeft"] * count
         + ["ArrowDown"]
