@@ -199,6 +199,13 @@ class EvidenceKind(StrEnum):
     SCREENSHOT = "screenshot"
 
 
+class Minutes(_Record, frozen=True, kw_only=True, tag="minutes"):
+    """学习讨论: what was discussed in a session, in words. Several of one session stand beside each other."""
+
+    session: Annotated[str, Meta(max_length=80)]
+    text: Annotated[str, Meta(max_length=2_000)]
+
+
 class Evidence(_Record, frozen=True, kw_only=True, tag="evidence"):
     """Bytes that belong to what happened here; they follow on their own way (evidence.py), named by their SHA-256.
 
@@ -261,7 +268,7 @@ class Gap(_Record, frozen=True, kw_only=True, tag="gap"):
     reason: str = "quota"
 
 
-Record = Viewing | Attendance | Study | Voice | SelfTest | Evidence | Fault | Health | Gap
+Record = Viewing | Attendance | Study | Voice | SelfTest | Evidence | Minutes | Fault | Health | Gap
 
 
 # --- the batch ------------------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from client_agent.book import Book
 from client_agent.clock import Clock
 from client_agent.errors import StorageFailed
 from client_agent.evening import Evening, HeadCount, Names, NoSession, Tonight
+from client_agent.evidence import Evidence
 from client_agent.outbox import Outbox
 from client_agent.phone.address import lan_address
 from client_agent.phone.people import People
@@ -63,11 +64,13 @@ class Phone:
         book: Book,
         evening: Evening,
         outbox: Outbox,
+        evidence: Evidence,
         clock: Clock,
         station: Callable[[], str],
         port: int = 0,
     ) -> None:
-        self.book, self.evening, self.outbox, self.station = book, evening, outbox, station
+        self.book, self.evening, self.outbox, self.evidence = book, evening, outbox, evidence
+        self.station = station
         self.people = People(book)
         self._clock = clock
         self._port = port

@@ -14,10 +14,11 @@ import msgspec
 from msgspec import Meta, Struct
 
 from client_agent.evening import NoSession, Tonight
+from client_agent.evidence import EvidenceRefused
 from client_agent.phone.helper import Phone
 from client_agent.phone.people import ListFull
 from client_agent.phone.roll import MOST_OTHERS, MOST_PEOPLE, Mark, Person, clean_name, read_names
-from protocol.batch import Fault, Roll, Voice, VoiceKind
+from protocol.batch import EvidenceKind, Fault, Minutes, Roll, Voice, VoiceKind
 from protocol.faults import FAULT_NAMES, SeenFault
 
 Json = dict[str, Any]
@@ -25,6 +26,7 @@ Deed = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-
 SessionId = Annotated[str, Meta(max_length=36)]
 LONGEST_AGO_MS = 12 * 60 * 60 * 1000
 QUESTION_LENGTH = 500
+MINUTES_LENGTH = 2_000
 
 
 class Refused(Exception):
@@ -55,12 +57,20 @@ def _session(phone: Phone, tonight: Tonight | None) -> Json | None:
     if tonight is not None:
         rolls = (Roll.START, Roll.END) if tonight.closing else (Roll.START,)
         head = {"id": tonight.id, "title": tonight.title, "state": _state_of(tonight)}
-        return head | {"roll": rolls[-1], "rolls": _rolls(phone, tonight.id, rolls, tonight.rolls)}
+        rolled = _rolls(phone, tonight.id, rolls, tonight.rolls)
+        return head | {"roll": rolls[-1], "rolls": rolled, "kept": _kept(phone, tonight.id)}
     last = phone.evening.last(phone.now_ms())
     if last is None:
         return None
     head = {"id": last["id"], "title": last["title"], "state": "over"}
-    return head | {"roll": Roll.LATE, "rolls": _rolls(phone, last["id"], (Roll.LATE,), {})}
+    rolled = _rolls(phone, last["id"], (Roll.LATE,), {})
+    return head | {"roll": Roll.LATE, "rolls": rolled, "kept": _kept(phone, last["id"])}
+
+
+def _kept(phone: Phone, session: str) -> Json:
+    """How many photos and recordings of a session are here."""
+    kept = [one.what for one in phone.evidence.of_session(session)]
+    return {name: kept.count(kind) for name, kind in FILES.items()}
 
 
 def _state_of(tonight: Tonight) -> str:
@@ -125,6 +135,12 @@ class FaultSeen(Struct, frozen=True):
     text: Annotated[str, Meta(max_length=200)] = ""
 
 
+class MinutesWritten(Struct, frozen=True):
+    deed: Deed
+    session: SessionId
+    text: Annotated[str, Meta(min_length=1, max_length=MINUTES_LENGTH)]
+
+
 def take_taps(phone: Phone, said: Taps) -> Json:
     """Taps are kept; said to be all, the roll is told. Raises Refused."""
     known = _session(phone, phone.tonight())
@@ -175,6 +191,37 @@ def ask_question(phone: Phone, said: Question) -> Json:
     return once(phone, said.deed, lambda: phone.outbox.append(Voice, says=VoiceKind.QUESTION, text=text))
 
 
+def write_minutes(phone: Phone, said: MinutesWritten) -> Json:
+    """What was discussed goes to the province. Raises Refused."""
+    _check_session(phone, said.session)
+    text = said.text.strip()
+    if not text:
+        raise Refused(HTTPStatus.BAD_REQUEST, "nothing")
+    return once(phone, said.deed, lambda: phone.outbox.append(Minutes, session=said.session, text=text))
+
+
+def keep_file(phone: Phone, kind: EvidenceKind, session: str, data: bytes) -> Json:
+    """A photo or spoken minutes of a session; the same bytes again are kept once. Raises Refused."""
+    _check_session(phone, session)
+    try:
+        phone.evidence.keep(kind, data, session=session)
+    except EvidenceRefused as error:
+        full = error.reason == "full"
+        raise Refused(
+            HTTPStatus.INSUFFICIENT_STORAGE if full else HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            "disk" if full else error.reason,
+        ) from error
+    return state(phone, {})
+
+
+def _check_session(phone: Phone, session: str) -> None:
+    """Raises Refused unless it is the session that runs, is offered, or ended last."""
+    known = _session(phone, phone.tonight())
+    last = phone.evening.last(phone.now_ms())
+    if session not in {found["id"] for found in (known, last) if found}:
+        raise Refused(HTTPStatus.CONFLICT, "no-session")
+
+
 def report_fault(phone: Phone, said: FaultSeen) -> Json:
     """What is broken goes to the province."""
     return once(phone, said.deed, lambda: phone.outbox.append(Fault, code=said.code, text=said.text.strip()))
@@ -189,10 +236,13 @@ def once(phone: Phone, deed: str, do: Callable[[], object]) -> Json:
 
 
 ANSWERS: dict[str, Callable[[Phone, dict[str, str]], object]] = {"state": state}
+FILES = {"photo": EvidenceKind.PHOTO, "voice": EvidenceKind.MINUTES_AUDIO}
+"""What is sent as bytes; the session stands in a header."""
 DEEDS: dict[str, tuple[type[Any], Callable[[Phone, Any], object]]] = {
     "taps": (Taps, take_taps),
     "names": (Names, add_names),
     "change": (Change, change_name),
+    "minutes": (MinutesWritten, write_minutes),
     "question": (Question, ask_question),
     "fault": (FaultSeen, report_fault),
 }

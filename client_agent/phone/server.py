@@ -30,6 +30,8 @@ from client_agent.phone import routes
 from client_agent.phone.address import is_local
 from client_agent.phone.helper import Phone
 from client_agent.phone.routes import Refused
+from protocol.batch import EvidenceKind
+from protocol.evidence import CAPS
 
 log = logging.getLogger(__name__)
 MOST_CONNECTIONS = 16
@@ -39,9 +41,14 @@ A_MINUTE = 240
 REQUEST_S = 10.0
 """A request's head must be here by then, and what is small altogether."""
 MAX_JSON = 128 * 1024
+UPLOAD_S = 120.0
+"""A photo or a recording must be here by then: 3 MB at 200 kbit/s."""
+UPLOADS = 2
+"""Files taken in at once: each stands in memory."""
+SESSION_HEADER = "Yuanbo-Session"
 SECRET_HEADER = "Yuanbo-Secret"  # noqa: S105 - the name of a header
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob: data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _HEADERS = {
@@ -71,6 +78,7 @@ class PhoneServer(ThreadingHTTPServer):
         self.phone = phone
         self.address = address
         self.gate = Gate()
+        self.uploads = threading.BoundedSemaphore(UPLOADS)
         self._deadlines: dict[socket.socket, float] = {}
         self._lock = threading.Lock()
         self._page = _read_page()
@@ -234,11 +242,29 @@ class _Handler(BaseHTTPRequestHandler):
             raise Refused(HTTPStatus.FORBIDDEN, "secret")
         if self.headers.get("Origin", "") not in {f"http://{name}" for name in self.server.names}:
             raise Refused(HTTPStatus.FORBIDDEN, "origin")
+        kind_of_file = routes.FILES.get(inside.removeprefix("api/")) if inside.startswith("api/") else None
+        if kind_of_file is not None:
+            self._send_json(self._take_file(kind_of_file))
+            return
         found = routes.DEEDS.get(inside.removeprefix("api/")) if inside.startswith("api/") else None
         if found is None:
             raise Refused(HTTPStatus.NOT_FOUND, "path")
         kind, deed = found
         self._send_json(deed(self.server.phone, self._json(kind)))
+
+    def _take_file(self, kind: EvidenceKind) -> object:
+        """Bytes of a picture or sound. What they are is read off them; a form of an HTML page is refused as such."""
+        said = self.headers.get("Content-Type", "").partition("/")[0].strip().lower()
+        if said not in ("image", "audio", "video"):
+            raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "type")
+        if not self.server.uploads.acquire(blocking=False):
+            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "busy")
+        try:
+            self.server.extend(self.connection, UPLOAD_S)
+            data = self._body(CAPS[kind])
+            return routes.keep_file(self.server.phone, kind, self.headers.get(SESSION_HEADER, ""), data)
+        finally:
+            self.server.uploads.release()
 
     def _json(self, kind: type[Any]) -> Any:
         if self.headers.get("Content-Type", "").partition(";")[0].strip() != "application/json":

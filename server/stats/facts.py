@@ -11,7 +11,19 @@ import msgspec
 from sqlalchemy import Text, cast, func, insert, null, select, union_all, update
 from sqlalchemy.orm import Session
 
-from protocol.batch import Attendance, Evidence, Fault, Gap, Health, Record, SelfTest, Study, Viewing, Voice
+from protocol.batch import (
+    Attendance,
+    Evidence,
+    Fault,
+    Gap,
+    Health,
+    Minutes,
+    Record,
+    SelfTest,
+    Study,
+    Viewing,
+    Voice,
+)
 from protocol.times import day_of_ms, from_text, text_to_ms, to_ms
 from server.stats.forks import Span
 from server.stats.models import (
@@ -21,6 +33,7 @@ from server.stats.models import (
     FaultFact,
     GapFact,
     HealthFact,
+    MinutesFact,
     SelfTestFact,
     StudyFact,
     ViewingFact,
@@ -36,6 +49,7 @@ TABLES: dict[type[Record], type[FactColumns]] = {
     Voice: VoiceFact,
     SelfTest: SelfTestFact,
     Evidence: EvidenceFact,
+    Minutes: MinutesFact,
     Fault: FaultFact,
     Health: HealthFact,
     Gap: GapFact,
@@ -209,6 +223,7 @@ _COLUMNS: dict[type[Record], Callable[[Any], dict[str, Any]]] = {
     Voice: _voice,
     SelfTest: _self_test,
     Evidence: _evidence,
+    Minutes: lambda record: _fields(record, "session", "text"),
     Fault: lambda record: _fields(record, "code", "text"),
     Health: lambda record: {"health": msgspec.to_builtins(record), "between_ms": record.between_ms},
     Gap: _gap,

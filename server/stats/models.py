@@ -156,6 +156,15 @@ class SelfTestFact(FactColumns, Base):
     by: Mapped[str] = mapped_column("checked_by", Text)
 
 
+class MinutesFact(FactColumns, Base):
+    """学习讨论: what was discussed in a session, in words."""
+
+    __tablename__ = "minutes_facts"
+
+    session: Mapped[str] = mapped_column(Text, index=True)
+    text: Mapped[str] = mapped_column(Text)
+
+
 class EvidenceFact(FactColumns, Base):
     """A station says that it has a photo, spoken minutes or a picture of its screen; the bytes, once here, are an
     ``EvidenceFile`` of the same station and SHA-256 (evidence_models.py)."""

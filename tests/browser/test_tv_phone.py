@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import re
 
 import pytest
+from PIL import Image
 
-from protocol.batch import Attendance, Fault, Voice
+from protocol.batch import Attendance, Fault, Minutes, Voice
 from tests.browser.test_tv_desk import to_desk
 from tests.browser.test_tv_page import BUNNY, BUNNY_MS, TRAILER, TRAILER_MS, station, tv  # noqa: F401
 from tests.browser.test_tv_study import begin, kinds, study_day
@@ -174,6 +176,38 @@ def test_a_fault_is_reported_in_two_taps(tv, evening, phone):  # noqa: F811
     page.wait_for_selector("#toast.shown")
     assert page.locator("#toast").inner_text() == "✓ 已报：没有声音"
     assert [fault.code for fault in kinds(viewer, Fault)] == ["no_sound"]
+
+
+def test_a_photo_is_made_small_on_the_phone_and_minutes_are_spoken_and_written(tv, evening, phone, tmp_path):  # noqa: F811
+    Image.effect_noise((3000, 2000), 90).convert("RGB").save(tmp_path / "photo.jpg", quality=95)
+    sound = b"\x1a\x45\xdf\xa3\x01\x00\x00\x00\x00\x00\x00\x1f\x42\x82\x84webm" + bytes(50_000)
+    (tmp_path / "minutes.webm").write_bytes(sound)
+    viewer = tv()
+    begin(viewer)
+    page = phone(viewer.server.parts.phone.told()["lan"]["url"])
+    page.tap(".tile-photo")
+    page.set_input_files("input[type=file]", tmp_path / "photo.jpg")
+    page.wait_for_selector("img.taken")
+    page.tap(".save:not(.quiet)")
+    page.wait_for_selector(".tile-photo .figure")
+    page.evaluate("Object.defineProperty(window, 'isSecureContext', {value: false})")
+    page.tap(".tile-voice")
+    page.set_input_files("input[type=file]", tmp_path / "minutes.webm")
+    page.wait_for_selector("audio.taken")
+    page.tap(".save:not(.quiet)")
+    page.wait_for_selector(".tile-voice .figure")
+    page.tap(".tile-minutes")
+    page.fill("textarea", "讨论了春灌的轮次。")
+    page.tap(".save")
+    page.wait_for_function("() => !Kept.queue.length")
+    evidence = viewer.server.parts.evidence
+    photo, voice = evidence.of_session(viewer.server.parts.phone.tonight().id)
+    assert photo.length <= 300_000
+    with Image.open(io.BytesIO(evidence.read(photo.sha256))) as picture:
+        assert max(picture.size) <= 1280
+        assert picture.format == "JPEG"
+    assert evidence.read(voice.sha256) == sound
+    assert [minutes.text for minutes in kinds(viewer, Minutes)] == ["讨论了春灌的轮次。"]
 
 
 def test_names_with_markup_are_only_names(tv, evening, phone):  # noqa: F811

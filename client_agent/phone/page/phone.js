@@ -41,9 +41,11 @@
   }
   function told(status, answer, good) {
     if (status === 200) { toast(good); return true; }
-    toast(say(status === 507 ? 'disk' : status === 429 ? 'too_many' : status === 0 || status === -1 || status === 503 ? 'queued' : answer.error === 'list-full' ? 'full' : 'failed'));
+    toast(say(status === 507 ? 'disk' : status === 429 ? 'too_many' : status === 0 || status === -1 || status === 503 ? 'queued' : answer.error === 'list-full' ? 'full' : answer.error === 'no-session' ? 'no_session_yet' : answer.error === 'size' || status === 413 ? 'voice_size' : answer.error === 'type' ? 'voice_type' : 'failed'));
     return false;
   }
+
+  var Page = window.Page = { el: el, button: button, icon: icon, toast: toast, told: told, draw: function () { draw(); } };
 
   /* --- what the TV says --- */
   Line.onState = function (answer) {
@@ -65,6 +67,7 @@
     TILES.forEach(function (name) {
       if (!VIEWS[name]) { return; }
       var about = say(name + '_about'), figure = '';
+      if (s && s.kept && s.kept[name]) { figure = say('kept', s.kept[name]); }
       if (name === 'roll' && s) { var c = Roll.counts(); figure = c.present + ' / ' + (c.expected || '–'); }
       box.appendChild(button('tile tile-' + name, null, function () { open(name); }, icon(ICONS[name]), el('b', '', say(name)), el('span', figure ? 'figure' : '', figure || about)));
     });
@@ -102,7 +105,7 @@
     main.appendChild(el('div', 'others', null, el('span', '', say('others')), button('step', '−', function () { Roll.step(-1); }), el('b', '', String(Roll.others())), button('step', '+', function () { Roll.step(1); })));
     var total = el('div', 'total', null, el('b', 'figure', c.present + ' / ' + (c.expected || '–')), el('span', '', say('members', c.members) + '　' + say('public', c.open)));
     var saved = Roll.saved(), words = Roll.trouble ? say(Roll.trouble) : Roll.saving ? say('saving') : saved ? say(s.state === 'offered' ? 'saved_waits' : 'saved') : '';
-    if (words) { total.appendChild(el('em', Roll.trouble ? 'poor' : 'good', words)); }
+    if (words) { total.appendChild(el('em', Roll.trouble ? 'poor' : Roll.saving || !saved ? '' : 'good', words)); }
     bottom.appendChild(total);
     var done = button('save', say(saved ? 'done_again' : s.state === 'offered' ? 'done_before' : 'done'), Roll.finish);
     if (saved) { done.className = 'save quiet'; }
@@ -159,19 +162,29 @@
     return made;
   }
 
-  /* --- a question, a fault --- */
-  function drawQuestion(main, bottom) {
-    var text = field('textarea', 'question', say('question_hint'));
-    text.rows = 7;
-    text.maxLength = 500;
+  /* --- minutes, a question, a fault --- */
+  function drawText(main, bottom, draft, most, body) {
+    var text = field('textarea', draft, say(draft + '_hint'));
+    text.rows = 8;
+    text.maxLength = most;
     main.appendChild(text);
     bottom.appendChild(button('save', say('send'), function () {
-      if (!Kept.drafts.question || !Kept.drafts.question.trim()) { return; }
-      Line.post('question', { deed: Line.name(), text: Kept.drafts.question.trim() }, function (status, answer) { told(status, answer, say('sent')); });
-      Kept.drafts.question = '';
+      var said = (Kept.drafts[draft] || '').trim(), sent = said && body(said);
+      if (!sent) { return; }
+      sent.deed = Line.name();
+      Line.post(draft, sent, function (status, answer) { told(status, answer, say('sent')); });
+      Kept.drafts[draft] = '';
       Kept.save();
       open('home');
     }));
+  }
+  function drawQuestion(main, bottom) { drawText(main, bottom, 'question', 500, function (text) { return { text: text }; }); }
+  function drawMinutes(main, bottom) {
+    drawText(main, bottom, 'minutes', 2000, function (text) {
+      var s = Kept.state && Kept.state.session;
+      if (!s) { toast(say('no_session_yet')); return null; }
+      return { session: s.id, text: text };
+    });
   }
   var FAULT_ICONS = {
     no_sound: 'M4 9v6h4l5 4V5L8 9zM16 9l5 6M21 9l-5 6', no_picture: 'M3 5h18v12H3zM9 21h6M7 8l10 6M17 8L7 14', no_network: 'M2 9a15 15 0 0 1 20 0M5.500 12.500a10 10 0 0 1 13 0M9 16a5 5 0 0 1 6 0M12 19.500v.1M4 4l16 16',
@@ -191,8 +204,9 @@
   }
 
   /* --- putting it together --- */
-  var VIEWS = { home: drawHome, roll: drawRoll, people: drawPeople, question: drawQuestion, fault: drawFault };
-  function open(name) { view = name; sure = again = null; draw(); window.scrollTo(0, 0); }
+  var VIEWS = { home: drawHome, roll: drawRoll, people: drawPeople, minutes: drawMinutes, question: drawQuestion, fault: drawFault, photo: Media.drawPhoto, voice: Media.drawVoice };
+  Page.open = open;
+  function open(name) { Media.leave(); view = name; sure = again = null; draw(); window.scrollTo(0, 0); }
   function draw() {
     var main = byId('main'), bottom = byId('bottom'), s = Kept.state && Kept.state.session, typing = document.activeElement && document.activeElement.getAttribute('data-draft');
     var from = typing ? [document.activeElement.selectionStart, document.activeElement.selectionEnd] : null;

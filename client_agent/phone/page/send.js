@@ -49,18 +49,28 @@ var Line = (function () {
     return text;
   };
 
+  /* What is sent as bytes waits as a data URL; it is made bytes again only to go. */
+  function bytes(url) {
+    var parts = url.split(','), raw = window.atob(parts[1]), made = new Uint8Array(raw.length);
+    for (var i = 0; i < raw.length; i++) { made[i] = raw.charCodeAt(i); }
+    return new Blob([made], { type: /^data:([^;,]*)/.exec(parts[0])[1] });
+  }
   /* Send now or once the TV can be reached. done(status, answer) is called the first time only. */
   Line.post = function (path, body, done) {
     var waiting = { path: path, body: body };
     Kept.queue.push(waiting);
-    Kept.save();
+    var stays = Kept.save();
     push(done, waiting);
+    return stays;
   };
+  /* A picture or sound, of the session that stands now. False where the phone has no room to keep it. */
+  Line.file = function (path, url, session, done) { return Line.post(path, { url: url, session: session }, done); };
   function push(done, of) {
     if (sending || !Kept.queue.length) { if (done) { done(-1, {}); } return; }
     var first = Kept.queue[0];
     sending = true;
-    ask('POST', first.path, first.body, function (status, answer) {
+    var file = first.body.url ? bytes(first.body.url) : null;
+    ask('POST', first.path, file || first.body, function (status, answer) {
       sending = false;
       /* What the TV refuses for good waits no longer; a full disk, a dropped line and haste pass. */
       if (status === 200 || status === 400 || status === 409 || status === 413 || status === 415) {
@@ -70,7 +80,7 @@ var Line = (function () {
         if (of === first && done) { done(status, answer); done = null; }
         push(done, of);
       } else if (done) { done(status, answer); }
-    });
+    }, file ? { 'Yuanbo-Session': first.body.session, 'Content-Type': /^(image|audio|video)\//.test(file.type) ? file.type : 'audio/mp4' } : null);
   }
   Line.push = function () { push(); };
   return Line;

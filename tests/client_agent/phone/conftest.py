@@ -50,6 +50,13 @@ class Phone:
     def add(self, text, **more):
         return self.post("names", {"deed": str(uuid.uuid4()), "text": text, **more})
 
+    def file(self, path, data, content_type="image/jpeg", session=None, **more):
+        """(status, answer) of a photo or recording."""
+        session = self.state()["session"]["id"] if session is None else session
+        headers = {**self.headers, "Content-Type": content_type, "Yuanbo-Session": session, **more}
+        answer = self.ask("api/" + path, "POST", data, headers)
+        return answer.status, json.loads(answer.data)
+
     def tap(self, *people, present=True, roll=None, done=False, others=None, ago_ms=0, session=None):
         state = self.state()["session"]
         taps = [{"person": person, "present": present, "ago_ms": ago_ms} for person in people]
