@@ -61,6 +61,8 @@ MORE = (
     "stats.evidence_api",
     "stats.evidence_pages",
     "stations.line_pages",
+    "stats.session_api",
+    "stats.session_pages",
 )
 """Modules beside a room's api and pages that hold a blueprint of their own."""
 PAGES = ("identity", "stations", "catalog", "transcode", "schedule", "publish", "stats", "console")

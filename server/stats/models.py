@@ -16,8 +16,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from server.db import Base, Id
 from server.stats.evidence_models import EvidenceFile, EvidencePiece
+from server.stats.session_models import SessionNote
 
-__all__ = ["EvidenceFile", "EvidencePiece"]
+__all__ = ["EvidenceFile", "EvidencePiece", "SessionNote"]
 
 _DIGEST_LENGTH = 32
 
