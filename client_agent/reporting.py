@@ -86,10 +86,11 @@ def open_tv(agent: Agent, outbox: Outbox, port: int, host: str = "127.0.0.1") ->
         book, agent.guide, outbox, agent.clock.for_programmes, who=desk.people.who, days=desk.plan.days
     )
     desk.people.studying = lambda: evening.running
-    station = lambda: agent.identity.station_name  # noqa: E731 - asked anew each time: a station may be renamed
     evidence = open_evidence(agent, book, outbox)
-    phone = Phone(book, evening, outbox, evidence, agent.clock, station, port + 1 if port else 0)
-    data = TvData(agent.guide, agent.store, agent.clock, book, evening, station)
+    phone = Phone(
+        book, evening, outbox, evidence, agent.clock, lambda: agent.identity, port + 1 if port else 0
+    )
+    data = TvData(agent.guide, agent.store, agent.clock, book, evening, lambda: agent.identity.station_name)
     parts = TvParts(
         data=data,
         guide=agent.guide,

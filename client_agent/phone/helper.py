@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from client_agent.agent import Identity
 from client_agent.book import Book
 from client_agent.clock import Clock
 from client_agent.errors import StorageFailed
@@ -28,6 +29,7 @@ from client_agent.phone.people import People
 from client_agent.phone.roll import Counts, count
 from protocol.batch import ClockState, Roll
 from protocol.identifiers import crockford
+from protocol.ticket import Ticket, write_ticket
 
 if TYPE_CHECKING:
     from client_agent.phone.server import PhoneServer
@@ -39,6 +41,7 @@ TILE_S = 30.0
 """The tile asks every few seconds while it is open."""
 LINGER_S = 600.0
 """After a phone was heard, so long it is listened to further: photos and minutes come after the session."""
+TICKET_MS = 12 * 60 * 60 * 1000
 SECRET_BITS = 80
 SECRET_MS = 12 * 60 * 60 * 1000
 _PASS = "phone-pass"  # noqa: S105 - the name of a note
@@ -66,11 +69,11 @@ class Phone:
         outbox: Outbox,
         evidence: Evidence,
         clock: Clock,
-        station: Callable[[], str],
+        who: Callable[[], Identity],
         port: int = 0,
     ) -> None:
         self.book, self.evening, self.outbox, self.evidence = book, evening, outbox, evidence
-        self.station = station
+        self._who = who
         self.people = People(book)
         self._clock = clock
         self._port = port
@@ -79,6 +82,9 @@ class Phone:
         self._pass = self._kept_pass()
         self._held_until = 0.0
         evening.names = CalledByName(self)
+
+    def station(self) -> str:
+        return self._who().station_name
 
     # --- the listener ---------------------------------------------------------------------------------------------------
     def now_ms(self) -> int:
@@ -187,11 +193,25 @@ class Phone:
         server = self.settle()
         url = f"http://{server.address}:{server.port}/s/{self.secret}/" if server is not None else ""
         tonight = self.tonight()
+        away = self._address_at_the_province(tonight) if tonight is not None else ""
         return {
             "lan": {"url": url, "squares": squares(url)} if url else None,
+            "away": {"url": away, "squares": squares(away)} if away else None,
             "tonight": tonight is not None,
             "roll": self._roll_told(tonight) if tonight is not None else None,
         }
+
+    def _address_at_the_province(self, tonight: Tonight) -> str:
+        """The province's page for this session, with a ticket that this terminal signs; empty where the clock is a
+        guess, which no ticket may hang on."""
+        if self._clock.for_programmes()[1] is ClockState.UNCERTAIN or (
+            not tonight.running and not self._is_near(tonight)
+        ):
+            return ""
+        who = self._who()
+        begins_ms = (tonight.starts_ms - (0 if tonight.running else BEFORE_MS)) // 1000 * 1000
+        ticket = Ticket(who.terminal, tonight.id, begins_ms, begins_ms + TICKET_MS, tonight.title)
+        return f"{who.api.removesuffix('/api/v1')}/s/{write_ticket(ticket, who.private)}"
 
     def _roll_told(self, tonight: Tonight) -> Json | None:
         counts = self.counts(tonight.id, Roll.END if tonight.closing else Roll.START)

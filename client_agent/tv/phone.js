@@ -6,13 +6,13 @@
   TV.words({
     phone: '手机助手', phone_about: '用手机扫码点名、拍照、写纪要', keys_phone: '返回 站务', phone_scan: '手机扫码点名', phone_roll: '实到 {0} / {1}',
     phone_step_wifi: '1　手机连上本站的无线网', phone_step_scan: '2　用微信或相机扫左边的码', phone_step_tap: '3　点名字、拍照、写纪要，不用装软件', phone_local: '名单只存在这台电视里，报上去的只有人数',
-    phone_none: '这台电视没有接入局域网，手机连不上', phone_none_how: '点名可以用遥控器的数字键：开始集中学习时输入人数'
+    phone_away: '没连本站无线网？换成省里的网页', phone_near: '换回本站的码', phone_away_step: '1　手机用自己的流量就行', phone_away_tap: '3　报人数、拍照、写纪要；名单只在本站的码里', phone_none: '这台电视没有接入局域网，手机连不上', phone_none_how: '点名可以用遥控器的数字键：开始集中学习时输入人数'
   }, {
     phone: 'Phone helper', phone_about: 'Roll call, photo, minutes by phone', keys_phone: 'Back to the desk', phone_scan: 'Scan: roll call', phone_roll: '{0} of {1} present',
     phone_step_wifi: '1　Join this station’s Wi-Fi', phone_step_scan: '2　Scan the code with the camera', phone_step_tap: '3　Tap names, take a photo: no app needed', phone_local: 'The list of names stays on this TV; only counts are reported',
-    phone_none: 'This TV is in no local network: phones cannot reach it', phone_none_how: 'Heads can be counted with the number keys when study begins'
+    phone_away: 'No Wi-Fi here? The province’s page instead', phone_near: 'Back to this station’s code', phone_away_step: '1　The phone’s own data will do', phone_away_tap: '3　Counts, photo, minutes; names only with the station’s code', phone_none: 'This TV is in no local network: phones cannot reach it', phone_none_how: 'Heads can be counted with the number keys when study begins'
   });
-  var Phone = TV.Phone = {}, POLL_MS = 4000, told = null, askAt = 0, asking = false, drawn = '', again = null;
+  var Phone = TV.Phone = {}, POLL_MS = 4000, told = null, askAt = 0, asking = false, drawn = '', again = null, away = false;
 
   /* The squares as one path, with the quiet border that readers need. */
   Phone.picture = function (squares, className) {
@@ -43,7 +43,9 @@
     request.onerror = request.ontimeout = function () { asking = false; };
     request.send();
   }
-  function signature(what) { return JSON.stringify([what && what.lan && what.lan.url, what && what.roll]); }
+  function signature(what) { return JSON.stringify([what && what.lan && what.lan.url, what && what.away && what.away.url, what && what.roll]); }
+  /* The code to show: the station's own, or the province's page where there is no local network or somebody chose it. */
+  function code(what) { return what && (away ? what.away || what.lan : what.lan || what.away); }
 
   /* --- the corner --- */
   function place(where, state, now) {
@@ -54,17 +56,17 @@
   Phone.paint = function (state, now, where) {
     var tile = where === 'menu' && Views.view === 'desk-phone', at = place(where, state, now);
     if (tile || at || Evening.session(state)) { ask(tile); }
-    corner(at && told && told.lan ? at : '');
+    corner(at && code(told) ? at : '');
   };
   function corner(at) {
-    var box = byId('phone-corner'), now = at ? at + told.lan.url + TV.lang + signature(told) : '';
+    var box = byId('phone-corner'), now = at ? at + code(told).url + TV.lang + signature(told) : '';
     if (!box) { box = el('div'); box.id = 'phone-corner'; document.body.appendChild(box); }
     if (drawn === now) { return; }
     drawn = now;
     box.className = at ? 'shown at-' + at : '';
     box.textContent = '';
     if (!at) { return; }
-    box.appendChild(Phone.picture(told.lan.squares, 'qr'));
+    box.appendChild(Phone.picture(code(told).squares, 'qr'));
     box.appendChild(el('b', '', TV.say('phone_scan')));
     if (told.roll) { box.appendChild(el('span', '', TV.say('phone_roll', told.roll.present, told.roll.expected || '–'))); }
   }
@@ -76,18 +78,25 @@
     draw: function (main, answer, acts) {
       again = acts.again;
       if (!answer) { return []; }
-      if (!answer.lan) {
+      var shown = code(answer), far = !!shown && shown === answer.away, words = el('div', 'phone-words'), rows = [];
+      if (!shown) {
         main.appendChild(el('p', 'desk-verdict poor', TV.say('phone_none')));
         main.appendChild(el('p', 'desk-also', TV.say('phone_none_how')));
         return [];
       }
-      var words = el('div', 'phone-words');
-      ['wifi', 'scan', 'tap'].forEach(function (step) { words.appendChild(el('p', 'phone-step', TV.say('phone_step_' + step))); });
+      ['phone_step_wifi', 'phone_step_scan', 'phone_step_tap'].forEach(function (step, n) {
+        words.appendChild(el('p', 'phone-step', TV.say(far && n === 0 ? 'phone_away_step' : far && n === 2 ? 'phone_away_tap' : step)));
+      });
       if (answer.roll) { words.appendChild(el('p', 'phone-figure', TV.say('phone_roll', answer.roll.present, answer.roll.expected || '–'))); }
-      words.appendChild(el('p', 'phone-url', answer.lan.url.replace(/^[a-z]+:..|\/$/g, '')));
+      if (!far) { words.appendChild(el('p', 'phone-url', shown.url.replace(/^[a-z]+:..|\/$/g, ''))); }
       words.appendChild(el('p', 'desk-also', TV.say('phone_local')));
-      main.appendChild(el('div', 'phone-large', null, Phone.picture(answer.lan.squares, 'qr'), words));
-      return [];
+      if (answer.lan && answer.away) {
+        var other = Views.stop('phone-other', 'button', function () { away = !away; drawn = ''; acts.redraw('phone-other'); }, [el('span', '', TV.say(far ? 'phone_near' : 'phone_away'))]);
+        words.appendChild(el('div', 'buttons', null, other));
+        rows.push([other]);
+      }
+      main.appendChild(el('div', 'phone-large', null, Phone.picture(shown.squares, 'qr'), words));
+      return rows;
     }
   });
 }());

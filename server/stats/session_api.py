@@ -32,6 +32,14 @@ FILES = {"photo": EvidenceKind.PHOTO, "voice": EvidenceKind.MINUTES_AUDIO}
 MAX_BODY = 16 * 1024
 NOTE_HEADER = "Yuanbo-Note"
 
+
+@blueprint.before_request
+def bound() -> None:
+    """No note is longer than this, so nothing longer is read. Files have caps of their own (read_body)."""
+    if request.endpoint == "session_api.tell":
+        request.max_content_length = MAX_BODY
+
+
 Heads = Annotated[int, Meta(ge=0, le=MOST_PEOPLE)]
 
 
