@@ -37,7 +37,7 @@
   var board = document.querySelector("[data-board]");
   var video = document.querySelector("video[data-file]");
   if (!board || !video) return;
-  var tile = board.querySelector(".yb-board-tile");
+  var tile = board.querySelector(".yb-storyboard-tile");
   var base = board.dataset.board.replace(/[^/]*$/, "");
   var cues = [];
 
