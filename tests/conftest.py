@@ -142,9 +142,9 @@ def sqlite_url(migrated_sqlite: Path, tmp_path: Path) -> str:
 @pytest.fixture
 def postgresql_url(postgresql: Cluster) -> Iterator[str]:
     """An empty PostgreSQL database with its tables."""
-    name = postgresql.create_copy("yuanbo_template")
+    name = postgresql.borrow("yuanbo_template")
     yield postgresql.url(name)
-    postgresql.drop(name)
+    postgresql.give_back(name)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
