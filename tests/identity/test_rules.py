@@ -53,6 +53,9 @@ publish.run                     x  x  .  .  .  .  .  .  .  .  .  .  .  .
 publish.approve                 x  x  x  .  .  .  .  .  x  .  .  .  .  x
 stations.view                   x  x  x  x  .  x  x  x  x  x  x  x  x  x
 stations.manage                 x  .  .  .  .  .  .  .  x  x  .  .  .  .
+stations.look                   x  .  .  .  .  .  .  .  x  .  .  .  .  .
+lines.manage                    x  .  .  .  .  .  .  .  x  .  .  .  .  .
+evidence.view                   x  .  .  .  .  .  .  .  x  x  x  .  .  x
 stats.view                      x  x  x  x  x  x  x  x  x  x  x  x  x  x
 """
 

@@ -18,6 +18,9 @@ OPEN_TO_ALL = {
     # What viewers and partners read without an account: listings, the released catalogue, its previews.
     "/listings", "/listings/<region>", "/listings/<region>/<name>", "/oai", "/feeds/released.xml",
     "/shared/<programme_id>.mp4",
+    # signed by a terminal: pieces of its photos, and the page of an evening that it opened by a ticket
+    "/api/v1/evidence/<string:sha256>", "/s/<string:ticket>", "/api/v1/tickets/<string:ticket>/notes",
+    "/api/v1/tickets/<string:ticket>/files/<string:kind>",
 }  # fmt: skip
 
 
