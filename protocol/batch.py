@@ -218,6 +218,43 @@ class Evidence(_Record, frozen=True, kw_only=True, tag="evidence"):
     session: Annotated[str, Meta(max_length=80)] = ""
 
 
+class LateEntry(_Record, frozen=True, kw_only=True, tag="late_entry"):
+    """迟录: what an administrator says afterwards about a session or a viewing, or (``manual``) of a session that left no
+    record. It changes nothing that was reported; of several about one session the last one holds. Heads come beside it,
+    as an Attendance of the roll ``late``."""
+
+    session: Annotated[str, Meta(max_length=80)]
+    started_at: Timestamp
+    ended_at: Timestamp
+    title: Annotated[str, Meta(max_length=200)] = ""
+    manual: bool = False
+    void: bool = False
+    """It does not count: a trial, a wrong key."""
+    reason: Annotated[str, Meta(max_length=20)] = ""
+    remark: Annotated[str, Meta(max_length=200)] = ""
+    by: Annotated[str, Meta(max_length=1)] = ""
+
+
+class PlanStep(StrEnum):
+    MOVED = "move"
+    ADDED = "add"
+    RESTORED = "restore"
+    """As the county set it; a day of the village's own is gone."""
+
+
+class PlanChanged(_Record, frozen=True, kw_only=True, tag="plan_change"):
+    """月计划: the village moved a study day, added one, or took that back. ``planned_at``: the county's own time."""
+
+    day: Annotated[str, Meta(max_length=80)]
+    change: PlanStep
+    title: Annotated[str, Meta(max_length=200)] = ""
+    started_at: Timestamp
+    """When it is to begin now."""
+    planned_at: Timestamp | None = None
+    reason: Annotated[str, Meta(max_length=20)] = ""
+    by: Annotated[str, Meta(max_length=1)] = ""
+
+
 class Fault(_Record, frozen=True, kw_only=True, tag="fault"):
     """Something broke: a code from the agent's table and plain words."""
 
@@ -268,7 +305,20 @@ class Gap(_Record, frozen=True, kw_only=True, tag="gap"):
     reason: str = "quota"
 
 
-Record = Viewing | Attendance | Study | Voice | SelfTest | Evidence | Minutes | Fault | Health | Gap
+Record = (
+    Viewing
+    | Attendance
+    | Study
+    | Voice
+    | SelfTest
+    | Evidence
+    | Minutes
+    | LateEntry
+    | PlanChanged
+    | Fault
+    | Health
+    | Gap
+)
 
 
 # --- the batch ------------------------------------------------------------------------------------------------------

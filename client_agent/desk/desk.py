@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 
 from client_agent.agent import Agent
 from client_agent.book import Book
-from client_agent.desk.log_lines import Heads
 from client_agent.desk.logbook import Logbook
 from client_agent.desk.opening import Opening
 from client_agent.desk.people import People
 from client_agent.desk.plan import Plan
+from client_agent.desk.telling import tell
 from client_agent.errors import StorageFailed
 from client_agent.machine import screen_on
-from client_agent.outbox import Outbox, OutboxFull
-from protocol.batch import Attendance, Record, Roll
+from client_agent.outbox import Outbox
+from protocol.batch import Record
 
 if TYPE_CHECKING:
     from client_agent.desk.summary import Line
@@ -61,21 +61,10 @@ def open_desk(agent: Agent, book: Book, outbox: Outbox) -> Desk:
     desk = Desk(agent, book, outbox, people, log, plan, opening)
     try:
         log.catch_up(outbox.records())
-        tell_late(log, outbox)
-    except (StorageFailed, OutboxFull) as error:  # a full disk must not keep the set dark
+    except StorageFailed as error:  # a full disk must not keep the set dark
         logger.error("the log could not be brought up to date: %s", error)
+    tell(log, outbox)
     return desk
-
-
-def tell_late(log: Logbook, outbox: Outbox) -> None:
-    """Report late entries that are not reported yet. Twice told is once at the province: the last one holds."""
-    for line in log.to_tell():
-        heads = line.heads or Heads()
-        outbox.append(
-            Attendance, session=line.session, expected=heads.expected, present=heads.present,
-            members=heads.members, public=heads.public, taken_by=line.by, roll=Roll.LATE,
-        )  # fmt: skip
-        log.told(line.n)
 
 
 def number_of(agent: Agent) -> Callable[[str], int]:

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from protocol.batch import Attendance, Mode, Record, Roll, SelfTest, Study, Viewing, Voice, VoiceKind
+from protocol.batch import Attendance, Minutes, Mode, Record, Roll, SelfTest, Study, Viewing, Voice, VoiceKind
 from protocol.times import day_of_ms, text_to_ms
 
 GENESIS = "0" * 64
@@ -37,6 +37,8 @@ class LogKind(StrEnum):
     SAID = "said"
     """An opinion or a question."""
     SELF_TEST = "self_test"
+    MINUTES = "minutes"
+    """What was discussed in a session, in words."""
     LATE = "late"
     """迟录: about another line, or a session that left no record."""
     CHECK = "check"
@@ -119,15 +121,18 @@ def key_of(record: Record) -> str | None:
         return None if record.mode is Mode.STUDY else f"viewing:{record.session}"
     if isinstance(record, Study):
         return f"study:{record.session}"
-    if isinstance(record, Attendance):
-        return None if record.roll is Roll.LATE else f"roll:{record.boot}:{record.mono_ms}"
-    if isinstance(record, Voice):
-        return f"said:{record.boot}:{record.mono_ms}" if record.says in _SAID else None
-    if isinstance(record, SelfTest):
-        return f"self-test:{record.boot}:{record.mono_ms}"
-    return None
+    late = isinstance(record, Attendance) and record.roll is Roll.LATE
+    unsaid = isinstance(record, Voice) and record.says not in _SAID
+    name = None if late or unsaid else _NAMES.get(type(record))
+    return f"{name}:{record.boot}:{record.mono_ms}" if name else None
 
 
+_NAMES: dict[type[Record], str] = {
+    Attendance: "roll",
+    Voice: "said",
+    SelfTest: "self-test",
+    Minutes: "minutes",
+}
 _SAID = (VoiceKind.OPINION, VoiceKind.QUESTION)
 
 
@@ -151,6 +156,9 @@ def fields_of(record: Record, number_of: dict[str, int]) -> Json:
         wrong = sorted(name for name, right in record.results.items() if not right)
         tested = {"kind": LogKind.SELF_TEST, "day": day_text(at_ms), "from_ms": at_ms, "by": record.by}
         return tested | {"text": " ".join(wrong), "completed": not wrong}
+    if isinstance(record, Minutes):
+        said = {"kind": LogKind.MINUTES, "session": record.session, "text": record.text}
+        return said | {"day": day_text(at_ms), "from_ms": at_ms}
     raise ValueError(f"{type(record).__name__} leaves no line")
 
 
@@ -194,6 +202,8 @@ class Entry:
     late: Heads | None = None
     """Heads as a late entry gives them, in place of those counted on the spot."""
     lates: list[LogLine] = field(default_factory=list)
+    minutes: list[str] = field(default_factory=list)
+    """What was discussed, in words."""
     checked: str = ""
     """A or B: who looked it through after the last thing that was said about it."""
     void: bool = False
@@ -241,11 +251,9 @@ def days_of(lines: Sequence[LogLine]) -> list[LogDay]:
     days: dict[str, LogDay] = {}
     entries: dict[int, Entry] = {}
     sessions: dict[str, Entry] = {}
-    rolls = [line for line in lines if line.kind is LogKind.ROLL]
+    beside = [line for line in lines if line.kind in (LogKind.ROLL, LogKind.MINUTES)]
     for line in lines:
-        if line.kind is LogKind.ROLL or (line.kind is LogKind.LATE and line.about):
-            continue
-        if line.kind is LogKind.CHECK:
+        if line.kind in _BESIDE or (line.kind is LogKind.LATE and line.about):
             continue
         day = days.setdefault(line.day, LogDay(line.day))
         if line.kind is LogKind.VIEWING and sum(one.played_ms for one in line.programmes) < SHORT_MS:
@@ -258,20 +266,26 @@ def days_of(lines: Sequence[LogLine]) -> list[LogDay]:
                 sessions[line.session] = entry
         else:
             day.others.append(line)
-    _count(rolls, sessions)
+    _tell(beside, sessions)
     _amend(lines, entries)
     for day in days.values():
         day.entries.sort(key=lambda one: (one.line.from_ms, one.line.n), reverse=True)
     return sorted(days.values(), key=lambda day: day.day, reverse=True)
 
 
-def _count(rolls: Sequence[LogLine], sessions: dict[str, Entry]) -> None:
-    """Rolls to their sessions; counted again, the last one holds."""
-    for line in rolls:
+_BESIDE = (LogKind.ROLL, LogKind.MINUTES, LogKind.CHECK)
+"""Kinds that are no entries of their own."""
+
+
+def _tell(beside: Sequence[LogLine], sessions: dict[str, Entry]) -> None:
+    """Rolls and minutes to their sessions; heads counted again, the last ones hold."""
+    for line in beside:
         entry = sessions.get(line.session)
-        if entry is None or line.heads is None:
+        if entry is None:
             continue
-        if line.roll == Roll.END:
+        if line.heads is None:
+            entry.minutes.append(line.text)
+        elif line.roll == Roll.END:
             entry.end = line.heads
         else:
             entry.start = line.heads

@@ -11,10 +11,11 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from client_agent.desk.desk import Desk, tell_late
+from client_agent.desk.desk import Desk
 from client_agent.desk.log_lines import Entry, Heads, LogDay, LogKind, LogLine, LogProgramme
 from client_agent.desk.logbook import NoSuchLine
 from client_agent.desk.people_pages import Nothing, signed_in
+from client_agent.desk.telling import tell
 from client_agent.routes import Refused, TvParts
 from protocol.batch import ClockState
 from protocol.documents import Sha256Hex
@@ -146,6 +147,7 @@ def told_entry(entry: Entry, names: Mapping[str, Json]) -> Json:
         "end": _heads(entry.end),
         "by": line.by,
         "discussion_ms": line.discussion_ms,
+        "minutes": entry.minutes,
         "broken": line.broken,
         "completed": line.completed,
         "manual": entry.manual,
@@ -189,7 +191,7 @@ def amend(parts: TvParts, asked: Amendment) -> Json:
         )
     except NoSuchLine as error:
         raise Refused(HTTPStatus.NOT_FOUND, "line") from error
-    tell_late(parts.desk.log, parts.desk.outbox)
+    tell(parts.desk.log, parts.desk.outbox)
     return {"n": line.n}
 
 
@@ -209,7 +211,7 @@ def add_late(parts: TvParts, asked: LateSession) -> Json:
         raise Refused(HTTPStatus.CONFLICT, "day")
     programmes = [_programme(parts, asked.release)] if asked.release else []
     line = parts.desk.log.add_late(day, by, asked.reason, _said(asked.heads), programmes, from_ms, to_ms)
-    tell_late(parts.desk.log, parts.desk.outbox)
+    tell(parts.desk.log, parts.desk.outbox)
     return {"n": line.n}
 
 

@@ -145,9 +145,10 @@ class Logbook:
             raise NoSuchLine(about)
         if heads is not None and line.kind is LogKind.VIEWING:
             raise NoSuchLine(about)
+        titles = line.title or "、".join(one.title for one in line.programmes)
         return self.write(
             LogKind.LATE, day=line.day, about=about, session=line.session, by=by, reason=reason, heads=heads,
-            void=void, text=text, tell=heads is not None and bool(line.session),
+            void=void, text=text, from_ms=line.from_ms, to_ms=line.to_ms, title=titles, tell=True,
         )  # fmt: skip
 
     def add_late(

@@ -176,7 +176,7 @@ class Plan:
         self._log.write(
             LogKind.EVENT, by=change.by, reason=f"plan-{change.what}", title=about.title, text=change.reason,
             from_ms=change.starts_ms or text_to_ms(about.starts_at), to_ms=text_to_ms(about.starts_at),
-            study_day=change.day,
+            study_day=change.day, tell=True,
         )  # fmt: skip
 
 

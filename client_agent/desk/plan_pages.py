@@ -16,6 +16,7 @@ from client_agent.desk.log_lines import LogDay
 from client_agent.desk.people_pages import signed_in
 from client_agent.desk.plan import NotPlanned
 from client_agent.desk.plan_rules import OWN, DayState, Reason, local_date, state_of
+from client_agent.desk.telling import tell
 from client_agent.routes import Refused, TvParts
 from protocol.batch import ClockState
 from protocol.documents import Ref, Sha256Hex, StudyDay
@@ -124,6 +125,7 @@ def move(parts: TvParts, asked: Move) -> Json:
         parts.desk.plan.move(asked.day, asked.starts_ms, asked.reason, by)
     except NotPlanned as error:
         raise Refused(HTTPStatus.CONFLICT, error.word) from error
+    tell(parts.desk.log, parts.desk.outbox)
     return {"day": asked.day}
 
 
@@ -131,9 +133,11 @@ def add(parts: TvParts, asked: Add) -> Json:
     """Raises Refused: "sign-in", "clock", "release", "past", "far"."""
     by = _able(parts)
     try:
-        return {"day": parts.desk.plan.add(asked.starts_ms, _refs(parts, asked.releases), asked.reason, by)}
+        day = parts.desk.plan.add(asked.starts_ms, _refs(parts, asked.releases), asked.reason, by)
     except NotPlanned as error:
         raise Refused(HTTPStatus.CONFLICT, error.word) from error
+    tell(parts.desk.log, parts.desk.outbox)
+    return {"day": day}
 
 
 def restore(parts: TvParts, asked: Restore) -> Json:
@@ -143,6 +147,7 @@ def restore(parts: TvParts, asked: Restore) -> Json:
         parts.desk.plan.restore(asked.day, by)
     except NotPlanned as error:
         raise Refused(HTTPStatus.CONFLICT, error.word) from error
+    tell(parts.desk.log, parts.desk.outbox)
     return {"day": asked.day}
 
 

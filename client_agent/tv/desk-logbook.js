@@ -107,6 +107,7 @@
     text.appendChild(titles);
     var more = [study ? headsText(entry.heads) : '', study || entry.by ? TV.say('log_by', by(entry.by)) : '', entry.discussion_ms ? TV.say('log_talk', minutesText(entry.discussion_ms)) : '', entry.broken ? TV.say('log_broken', entry.broken) : '', study && !entry.completed ? TV.say('log_early') : ''];
     text.appendChild(el('div', 'entry-more', more.filter(Boolean).join('　')));
+    entry.minutes.forEach(function (one) { text.appendChild(el('div', 'entry-more', one)); });
     entry.lates.forEach(function (one) { text.appendChild(el('div', 'late', lateLine(one))); });
     if (entry.manual) { text.appendChild(el('div', 'late', TV.say('log_late') + '　' + by(entry.by) + '　' + (TV.WORDS[TV.lang]['why_' + entry.reason] || ''))); }
     tags.appendChild(el('em', 'tag' + (study ? ' red' : ''), TV.say(study ? 'log_group' : 'log_self')));

@@ -17,7 +17,9 @@ from protocol.batch import (
     Fault,
     Gap,
     Health,
+    LateEntry,
     Minutes,
+    PlanChanged,
     Record,
     SelfTest,
     Study,
@@ -33,7 +35,9 @@ from server.stats.models import (
     FaultFact,
     GapFact,
     HealthFact,
+    LateEntryFact,
     MinutesFact,
+    PlanChangeFact,
     SelfTestFact,
     StudyFact,
     ViewingFact,
@@ -49,6 +53,8 @@ TABLES: dict[type[Record], type[FactColumns]] = {
     Voice: VoiceFact,
     SelfTest: SelfTestFact,
     Evidence: EvidenceFact,
+    LateEntry: LateEntryFact,
+    PlanChanged: PlanChangeFact,
     Minutes: MinutesFact,
     Fault: FaultFact,
     Health: HealthFact,
@@ -208,6 +214,19 @@ def _evidence(record: Evidence) -> dict[str, Any]:
     return _fields(record, "sha256", "length", "media_type", "session") | {"what": str(record.what)}
 
 
+def _late_entry(record: LateEntry) -> dict[str, Any]:
+    said = _fields(record, "session", "title", "manual", "void", "reason", "remark", "by")
+    return said | {"started_at": from_text(record.started_at), "ended_at": from_text(record.ended_at)}
+
+
+def _plan_change(record: PlanChanged) -> dict[str, Any]:
+    return _fields(record, "day", "title", "reason", "by") | {
+        "change": str(record.change),
+        "started_at": from_text(record.started_at),
+        "planned_at": from_text(record.planned_at) if record.planned_at else None,
+    }
+
+
 def _gap(record: Gap) -> dict[str, Any]:
     return _fields(record, "first", "last", "reason") | {"gap_epoch": record.epoch}
 
@@ -222,6 +241,8 @@ _COLUMNS: dict[type[Record], Callable[[Any], dict[str, Any]]] = {
     Study: _study,
     Voice: _voice,
     SelfTest: _self_test,
+    LateEntry: _late_entry,
+    PlanChanged: _plan_change,
     Evidence: _evidence,
     Minutes: lambda record: _fields(record, "session", "text"),
     Fault: lambda record: _fields(record, "code", "text"),

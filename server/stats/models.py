@@ -179,6 +179,36 @@ class EvidenceFact(FactColumns, Base):
     session: Mapped[str] = mapped_column(Text, index=True)
 
 
+class LateEntryFact(FactColumns, Base):
+    """迟录: what a station said afterwards of a session; of several the last one holds. It changes no other fact."""
+
+    __tablename__ = "late_entry_facts"
+
+    session: Mapped[str] = mapped_column(Text, index=True)
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime]
+    title: Mapped[str] = mapped_column(Text)
+    manual: Mapped[bool]
+    void: Mapped[bool]
+    reason: Mapped[str] = mapped_column(Text)
+    remark: Mapped[str] = mapped_column(Text)
+    by: Mapped[str] = mapped_column("entered_by", Text)
+
+
+class PlanChangeFact(FactColumns, Base):
+    """月计划: a study day that a village moved, added or put back; ``planned_at`` is the county's own time."""
+
+    __tablename__ = "plan_change_facts"
+
+    day: Mapped[str] = mapped_column(Text, index=True)
+    change: Mapped[str] = mapped_column(String(8))
+    title: Mapped[str] = mapped_column(Text)
+    started_at: Mapped[datetime]
+    planned_at: Mapped[datetime | None]
+    reason: Mapped[str] = mapped_column(Text)
+    by: Mapped[str] = mapped_column("changed_by", Text)
+
+
 class FaultFact(FactColumns, Base):
     __tablename__ = "fault_facts"
 

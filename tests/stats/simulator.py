@@ -290,12 +290,14 @@ def make_viewing(
 
 def token_of(record: Record) -> str:
     match record:
-        case wire.Viewing() | wire.Attendance() | wire.Study():
+        case wire.Viewing() | wire.Attendance() | wire.Study() | wire.LateEntry():
             return record.session
         case wire.Fault() | wire.Voice():
             return record.text
         case wire.Health():
             return record.agent_version
+        case wire.PlanChanged():
+            return record.day
         case wire.SelfTest():
             return " ".join(record.results)
         case wire.Gap():

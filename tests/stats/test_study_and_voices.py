@@ -10,6 +10,8 @@ from protocol.identifiers import uuid7
 from protocol.times import from_ms, ms_to_text
 from server.stats.models import (
     AttendanceFact,
+    LateEntryFact,
+    PlanChangeFact,
     SelfTestFact,
     SetAsideRecord,
     StudyFact,
@@ -93,14 +95,49 @@ def test_a_roll_called_afterwards_says_so(province, device):
     assert (fact.expected, fact.present, fact.roll) == (42, 31, "late")
 
 
+def test_a_late_entry_stands_beside_what_was_reported(province, device):
+    told(
+        province, device,
+        wire.LateEntry(
+            **SHARED, session=SESSION, started_at=ms_to_text(START_MS), ended_at=ms_to_text(START_MS + 5_400_000),
+            title="家乡党史故事", manual=True, reason="停电", by="A",
+        ),
+    )  # fmt: skip
+    (fact,) = province.rows(LateEntryFact)
+    assert (fact.session, fact.manual, fact.void, fact.reason, fact.by) == (SESSION, True, False, "停电", "A")
+
+
+def test_a_study_day_that_the_village_moved_says_what_it_was_meant_for(province, device):
+    moved = wire.PlanChanged(
+        **SHARED, day="d@20261205", change=wire.PlanStep.MOVED, started_at=ms_to_text(START_MS + 86_400_000),
+        planned_at=ms_to_text(START_MS), reason="农忙", by="B",
+    )  # fmt: skip
+    told(province, device, moved)
+    (fact,) = province.rows(PlanChangeFact)
+    assert (fact.day, fact.change, fact.reason, fact.by) == ("d@20261205", "move", "农忙", "B")
+    assert (fact.started_at - fact.planned_at).days == 1
+
+
 @pytest.mark.parametrize(
     "record",
     [
+        wire.PlanChanged(
+            **SHARED,
+            day="d",
+            change=wire.PlanStep.MOVED,
+            started_at=ms_to_text(START_MS),
+            planned_at="0001-01-01T00:00:00.000Z",
+        ),
         wire.SelfTest(**SHARED, results={"left\x00": True}),
         wire.Voice(**SHARED, says=VoiceKind.OPINION, text="a\x00b"),
         study(planned_at="0001-01-01T00:00:00.000Z"),
     ],
-    ids=["a NUL in a test's name", "a NUL in words", "a planned time of no calendar of ours"],
+    ids=[
+        "a plan of no calendar of ours",
+        "a NUL in a test's name",
+        "a NUL in words",
+        "a planned time of no calendar of ours",
+    ],
 )
 def test_what_no_table_can_keep_is_set_aside_and_acknowledged(province, device, record):
     told(province, device, record)

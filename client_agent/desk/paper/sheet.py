@@ -15,6 +15,7 @@ from protocol.times import SHANGHAI, from_ms
 COLUMNS = (
     "date", "span", "what", "section", "how", "heads", "members", "led", "talk", "remark", "source", "checked",
 )  # fmt: skip
+MINUTES_LENGTH = 120
 
 
 def sheet_html(
@@ -88,9 +89,10 @@ def _row(entry: Entry, names: Mapping[str, Mapping[str, str]], lang: str) -> str
 
 
 def _marks(entries: Sequence[Entry], lang: str) -> list[str]:
-    """Late entries and doubts, each a line of its own, in amber."""
-    found = []
+    """Minutes, then late entries and doubts in amber: each a line of its own, as HTML."""
+    said, found = [], []
     for entry in entries:
+        said += [text[:MINUTES_LENGTH] for text in entry.minutes]
         if entry.manual:
             found.append(say(lang, "late", "", entry.line.by, why(lang, entry.line.reason)))
         if entry.line.clock == "uncertain":
@@ -101,7 +103,8 @@ def _marks(entries: Sequence[Entry], lang: str) -> list[str]:
             found.append(
                 say(lang, "late", when, late.by, told) + (f"，{say(lang, 'void')}" if late.void else "")
             )
-    return list(dict.fromkeys(found))
+    plain = [f"<div>{escape(one)}</div>" for one in said]
+    return plain + [f'<div class="late">{escape(one)}</div>' for one in dict.fromkeys(found)]
 
 
 def _sections(entries: Sequence[Entry], names: Mapping[str, Mapping[str, str]], lang: str) -> str:
@@ -112,10 +115,7 @@ def _sections(entries: Sequence[Entry], names: Mapping[str, Mapping[str, str]], 
 def _cells(cells: Sequence[Any], *, void: bool = False) -> str:
     made = []
     for name, cell in zip(COLUMNS, cells, strict=True):
-        if isinstance(cell, list):
-            inside = "".join(f'<div class="late">{escape(one)}</div>' for one in cell)
-        else:
-            inside = escape(str(cell))
+        inside = "".join(cell) if isinstance(cell, list) else escape(str(cell))
         kind = (
             "void"
             if void and name in ("span", "what", "heads")

@@ -11,7 +11,7 @@ from client_agent.evening import Deed, HeadCount
 from client_agent.player import PlayState
 from client_agent.routes import Refused
 from client_agent.sessions import Subject
-from protocol.batch import Attendance, Mode, Roll, Study
+from protocol.batch import Attendance, LateEntry, Mode, Roll, Study
 from tests.client_agent.test_evening import MINUTE, tonight  # noqa: F401
 
 
@@ -130,6 +130,15 @@ def test_other_heads_are_reported_late_under_the_same_session(staffed):
     assert (late.roll, late.session, late.present, late.members, late.public, late.taken_by) == (
         Roll.LATE, session.session, 33, 12, 21, "A",
     )  # fmt: skip
+    [told] = staffed.records(LateEntry)
+    assert (told.session, told.by, told.reason, told.manual, told.void) == (
+        session.session,
+        "A",
+        "数错了",
+        False,
+        False,
+    )
+    assert told.started_at == session.started_at
     entry = month(staffed)["days"][0]["entries"][0]
     assert (entry["heads"]["present"], entry["start"]["present"]) == (33, 31)
 
@@ -139,7 +148,7 @@ def test_a_late_entry_is_told_after_a_power_cut_before_its_record(staffed, monke
     sign_in(staffed)
     n = month(staffed)["days"][0]["entries"][0]["n"]
     with monkeypatch.context() as cut:
-        cut.setattr(log_pages, "tell_late", lambda *_: None)
+        cut.setattr(log_pages, "tell", lambda *_: None)
         log_pages.amend(
             parts(staffed), Amendment(about=n, reason="miscounted", heads=HeadsSaid(expected=42, present=33))
         )
@@ -162,6 +171,8 @@ def test_a_session_without_a_record_is_entered_late_and_reported_so(staffed):
     log_pages.add_late(parts(staffed), late_session())
     [roll] = staffed.records(Attendance)
     assert (roll.roll, roll.present) == (Roll.LATE, 20)
+    [entered] = staffed.records(LateEntry)
+    assert (entered.session, entered.manual, entered.reason) == (roll.session, True, "停电")
     told = month(staffed)
     day = told["days"][-1]
     assert (day["day"], day["entries"][0]["manual"], told["sum"]["study_ms"]) == (

@@ -15,6 +15,7 @@ from protocol.batch import (
     Attendance,
     ClockState,
     Fault,
+    Minutes,
     Mode,
     Roll,
     SelfTest,
@@ -109,6 +110,13 @@ def test_a_session_stands_with_its_heads_its_programmes_and_who_led_it(log):
     assert (entry.line.by, entry.line.discussion_ms, entry.manual) == ("A", 20 * MINUTE_MS, False)
 
 
+def test_what_was_discussed_stands_with_its_session(log):
+    log.take(study())
+    log.take(stamped(Minutes, EVENING_MS + 100 * MINUTE_MS, session=SESSION, text="大家问梨树怎么剪"))
+    [day] = log.month("2026-11")
+    assert (day.entries[0].minutes, day.others) == (["大家问梨树怎么剪"], [])
+
+
 def test_heads_counted_again_hold_as_counted_last(log):
     for record in (roll(13), roll(31, after_minutes=3), study()):
         log.take(record)
@@ -167,13 +175,16 @@ def test_a_line_is_never_changed_a_late_entry_says_who_when_and_why(log, now):
 def test_what_is_void_counts_no_longer_and_a_remark_leaves_the_heads(log):
     log.take(roll(31))
     log.take(study())
-    log.amend(2, "A", "remark", text="too_fast")
+    log.amend(2, "A", "remark", text="long")
     [day] = log.month("2026-11")
     assert (len(day.studies), day.entries[0].heads.present) == (1, 31)
     log.amend(2, "A", "trial", void=True)
     [day] = log.month("2026-11")
     assert (day.studies, day.played_ms, len(day.entries)) == ([], 0, 1)
-    assert log.to_tell() == []
+    assert [(line.text, line.void, line.from_ms) for line in log.to_tell()] == [
+        ("long", False, EVENING_MS),
+        ("", True, EVENING_MS),
+    ]
 
 
 def test_only_entries_can_be_spoken_about_and_a_play_has_no_heads(log):

@@ -14,6 +14,7 @@ from client_agent.desk.plan_pages import Add, Move, Restore, step
 from client_agent.desk.plan_rules import Change, DayState, PlanChange, adjusted, state_of
 from client_agent.evening import Deed, NoSession
 from client_agent.routes import Refused
+from protocol.batch import PlanChanged
 from protocol.documents import StudyDay, Why
 from protocol.times import SHANGHAI, ms_to_text, text_to_ms
 from tests.client_agent.test_evening import MINUTE, NOW, tonight  # noqa: F401
@@ -124,6 +125,9 @@ def test_a_change_survives_the_power_and_stands_in_the_log(staffed):
         if line.reason == "plan-move"
     ]
     assert [(line.by, line.text, line.study_day) for line in events] == [("A", "weather", "d")]
+    [told] = staffed.records(PlanChanged)
+    assert (told.day, told.change, told.reason, told.by) == ("d", "move", "天气", "A")
+    assert (text_to_ms(told.started_at), text_to_ms(told.planned_at)) == (NOW + DAY, NOW - 12 * MINUTE)
 
 
 def test_a_day_of_the_village_s_own_is_offered_and_held_like_any_other(staffed):
