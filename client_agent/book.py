@@ -10,7 +10,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,9 @@ class Book:
         self._lock = threading.RLock()
         try:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
+            self._db = sqlite3.connect(
+                path.resolve().as_uri(), uri=True, check_same_thread=False, isolation_level=None, timeout=30
+            )
             for pragma in ("journal_mode=WAL", "synchronous=FULL", "cache_size=-256"):
                 self._db.execute(f"PRAGMA {pragma}")
             self._upgrade()
@@ -96,6 +98,26 @@ class Book:
     def close(self) -> None:
         with self._lock:
             self._db.close()
+
+    def copy_to(self, path: Path) -> None:
+        """A whole copy as one plain file, consistent whatever is written meanwhile. Raises StorageFailed."""
+        path.unlink(missing_ok=True)
+        try:
+            with self._lock, closing(sqlite3.connect(path)) as copy:
+                self._db.backup(copy)
+                copy.execute("PRAGMA journal_mode=DELETE")
+        except sqlite3.Error as error:
+            raise StorageFailed(f"{StorageFailed.__doc__}: {error}") from error
+
+    @contextmanager
+    def beside(self, path: Path, name: str) -> Iterator[None]:
+        """Another book's file, to be read under a name beside this one (``main``). Raises StorageFailed."""
+        with self._lock:
+            self.execute(f"ATTACH DATABASE ? AS {name}", (path.resolve().as_uri() + "?mode=ro",))
+            try:
+                yield
+            finally:
+                self.execute(f"DETACH DATABASE {name}")
 
     # --- notes --------------------------------------------------------------------------------------------------------
     def note(self, name: str) -> str:

@@ -135,6 +135,21 @@ def _parser() -> argparse.ArgumentParser:
         help="清掉密码，到电视上重新设 / take a PIN away: a new one is set on the TV",
     )
     people.add_argument("--name", nargs=2, metavar=("A|B", "NAME"), help="改名 / change a name")
+    handover = _command(
+        commands,
+        "handover",
+        _handover,
+        "换机：把本站的记录写到U盘，或从U盘恢复 / take this station to a new device",
+    )
+    handover.add_argument(
+        "deed", choices=("export", "restore"), help="写到U盘；从U盘恢复 / to, or from, a stick"
+    )
+    handover.add_argument("stick", type=Path, metavar="DIR", help="U盘的目录 / the stick's folder")
+    handover.add_argument(
+        "--phrase",
+        default=os.environ.get("YUANBO_PHRASE", ""),
+        help="恢复码，24 位数字 / the recovery phrase",
+    )
     child = _command(commands, "_refresh", _refresh, None)
     child.add_argument("--first", default=None)
     _add_sources(child)
@@ -284,6 +299,37 @@ def _kiosk(options: argparse.Namespace) -> int:
         Kiosk(options.browser, options.url).run(stop)
     except OSError as error:
         raise UnusableData(f"浏览器无法启动 / cannot start {options.browser[0]}: {error.strerror}") from error
+    return 0
+
+
+def _handover(options: argparse.Namespace) -> int:
+    """While the agent is not running; while it runs, the television does the same."""
+    from client_agent.agent import open_agent
+    from client_agent.book import Book
+    from client_agent.handover import export, restore
+    from client_agent.reporting import open_evidence, open_outbox
+
+    with _locked(options.data), open_agent(options.data, whole=True) as agent:
+        outbox, book = open_outbox(agent), Book(agent.paths.book)
+        try:
+            evidence = open_evidence(agent, book, outbox)
+            if options.deed == "export":
+                written = export(agent, book, outbox, evidence, options.stick)
+                done = {"phrase": written.phrase, "batches": written.batches, "evidence": written.evidence}
+                said = f"{written.path}\n恢复码，请抄下来，只显示这一次 / write it down: {written.phrase}\n"
+            else:
+                taken = restore(agent, book, evidence, options.stick, options.phrase)
+                done = vars(taken).copy()
+                said = (
+                    f"已恢复 / restored: 日志 {taken.log_lines}，名单 {taken.people}，待报 {taken.batches}\n"
+                )
+        finally:
+            book.close()
+            outbox.close()
+    if options.json:
+        _print_json(done)
+    else:
+        sys.stdout.write(said)
     return 0
 
 

@@ -153,6 +153,22 @@ class Evidence:
             self._tell(kept)
         return sha256
 
+    def adopt(self, kept: Kept, data: bytes) -> bool:
+        """Take over a file of this station's former terminal, which told of it already; whether it is new here. Within
+        the caller's transaction of the book, whose lock is the one that counts. Raises EvidenceRefused, StorageFailed."""
+        if reason := evidence.unfit(
+            kept.what, len(data), evidence.media_type_of(data[: evidence.HEAD_BYTES])
+        ):
+            raise EvidenceRefused(reason)
+        if self.find(kept.sha256) is not None:
+            return False
+        self._write(kept.sha256, data)
+        self._book.execute(
+            "INSERT INTO evidence (sha256, length, media_type, what, session, at_ms, told) VALUES (?, ?, ?, ?, ?, ?, 1)",
+            (kept.sha256, kept.length, kept.media_type, str(kept.what), kept.session, kept.at_ms),
+        )
+        return True
+
     def _write(self, sha256: str, data: bytes) -> None:
         try:
             write_durably(self._folder / sha256, data)

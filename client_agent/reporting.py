@@ -11,8 +11,10 @@ from pathlib import Path
 from client_agent.agent import Agent
 from client_agent.book import Book
 from client_agent.desk.desk import open_desk
+from client_agent.desk.swapping import Swap
 from client_agent.evening import Evening
 from client_agent.evidence import Evidence, EvidencePost
+from client_agent.handover import Carrier
 from client_agent.httpd import TvServer
 from client_agent.outbox import Outbox, Stamp
 from client_agent.phone.helper import Phone
@@ -65,6 +67,18 @@ def open_evidence(agent: Agent, book: Book, outbox: Outbox) -> Evidence:
     return Evidence(agent.paths.evidence, book, outbox, lambda: agent.clock.now_ms()[0])
 
 
+def open_carrier(agent: Agent, book: Book, outbox: Outbox) -> Carrier:
+    """The way home of what a former terminal of this station had signed."""
+    return Carrier(
+        book=book,
+        outbox=outbox,
+        who=lambda: agent.identity,
+        line=HttpLine(agent.http, lambda: agent.identity.api),
+        mono_ms=lambda: agent.clock.reading().mono_ms,
+        wall_ms=lambda: agent.clock.now_ms()[0],
+    )
+
+
 def open_post(agent: Agent, evidence: Evidence) -> EvidencePost:
     """Their way to the province; it keeps to the line's hours and cap."""
     return EvidencePost(
@@ -101,6 +115,7 @@ def open_tv(agent: Agent, outbox: Outbox, port: int, host: str = "127.0.0.1") ->
         evening=evening,
         evidence=evidence,
         eye=Eye(),
+        swap=Swap(),
         desk=desk,
         phone=phone,
         now_ms=lambda: agent.clock.for_programmes()[0],

@@ -18,6 +18,7 @@ from msgspec import Meta
 from client_agent import watching
 from client_agent.book import Book
 from client_agent.desk.desk import Desk
+from client_agent.desk.swapping import Swap
 from client_agent.evening import Evening, HeadCount, NoSession, StudyDeed
 from client_agent.evidence import Evidence
 from client_agent.guide import Guide
@@ -82,6 +83,7 @@ class TvParts:
     evening: Evening
     evidence: Evidence
     eye: Eye
+    swap: Swap
     desk: Desk
     phone: Phone
     now_ms: Callable[[], int]
@@ -241,7 +243,7 @@ def _numbered(parts: TvParts, query: dict[str, str]) -> object:
 
 
 ANSWERS: dict[str, Callable[[TvParts, dict[str, str]], object]] = {
-    "/api/state": lambda parts, _: parts.data.state() | {"looks": parts.eye.looks},
+    "/api/state": lambda parts, _: parts.data.state(),
     "/api/alive": lambda parts, _: parts.data.alive() | {"picture": parts.eye.wanted},
     "/api/listing": _listing,
     "/api/library": lambda parts, _: parts.data.library(),

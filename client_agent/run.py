@@ -26,7 +26,7 @@ from client_agent.health import HealthPace, health_fields, news_of
 from client_agent.httpd import TvServer
 from client_agent.outbox import Outbox, OutboxBusy
 from client_agent.player import Player
-from client_agent.reporting import open_outbox, open_post, open_reporter, open_tv
+from client_agent.reporting import open_carrier, open_outbox, open_post, open_reporter, open_tv
 from client_agent.routes import TvParts
 from client_agent.screenshot import Looks
 from client_agent.sync import Refreshed, Syncer
@@ -232,6 +232,7 @@ def _report(agent: Agent, outbox: Outbox, parts: TvParts, stop: threading.Event)
     batch is waiting."""
     player = parts.player
     reporter, post = open_reporter(agent, outbox), open_post(agent, parts.evidence)
+    carrier = open_carrier(agent, parts.book, outbox)
     looks = Looks(agent, parts.book, parts.evidence, outbox, parts.eye)
     pace = HealthPace(time.monotonic())
     while not stop.is_set():
@@ -245,7 +246,7 @@ def _report(agent: Agent, outbox: Outbox, parts: TvParts, stop: threading.Event)
                 )
             rest_ms = reporter.tick()
             if rest_ms and reporter.has_rest:
-                rest_ms = min(rest_ms, post.tick())
+                rest_ms = min(rest_ms, carrier.tick() or 1, post.tick())
             pause_s = min(pause_s, rest_ms / 1000)
         except Exception:
             log.exception("reporting failed")

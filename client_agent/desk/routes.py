@@ -6,7 +6,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
-from client_agent.desk import log_pages, people_pages, plan_pages, selftest, summary, voice
+from client_agent.desk import log_pages, people_pages, plan_pages, selftest, summary, swap_pages, voice
 from client_agent.desk.condition import condition
 from client_agent.routes import TvParts
 
@@ -15,7 +15,7 @@ def state(parts: TvParts, _: dict[str, str]) -> object:
     """What is on, and the line under the header. The page that asks is there: the station is open."""
     told, reading = parts.data.state(), parts.desk.agent.clock.reading()
     parts.desk.opening.seen(reading.mono_ms, told["now_ms"])
-    return told | {"desk": parts.desk.line.told()}
+    return told | {"desk": parts.desk.line.told(), "looks": parts.eye.looks}
 
 
 ANSWERS: dict[str, Callable[[TvParts, dict[str, str]], object]] = {
@@ -29,6 +29,7 @@ ANSWERS: dict[str, Callable[[TvParts, dict[str, str]], object]] = {
     **people_pages.ANSWERS,
     **plan_pages.ANSWERS,
     **log_pages.ANSWERS,
+    **swap_pages.ANSWERS,
 }
 DEEDS: dict[str, tuple[type[Any], Callable[[TvParts, Any], object], HTTPStatus]] = {
     "/api/desk/fault": (voice.FaultReport, voice.report_fault, HTTPStatus.CREATED),
@@ -38,4 +39,5 @@ DEEDS: dict[str, tuple[type[Any], Callable[[TvParts, Any], object], HTTPStatus]]
     **people_pages.DEEDS,
     **plan_pages.DEEDS,
     **log_pages.DEEDS,
+    **swap_pages.DEEDS,
 }

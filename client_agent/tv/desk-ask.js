@@ -1,5 +1,5 @@
 /* What is asked over the whole screen, with five keys or the number keys:
-   Desk.pad     a number or a PIN        {title, about, value, min, max, secret, skip, then: function (text)}
+   Desk.pad     a number or a PIN        {title, about, value, min, max, secret, raw (zeros in front stay), skip, then: function (text)}
    Desk.choose  one of a list            {title, about, options: [{name, text, small}], columns, then: function (name)}
    Back leaves it; what was asked before stands again. A pad that was not taken says why: answer = then(…) may be called
    later, so then gets a second argument: function (words) that shows the words and asks again. */
@@ -64,7 +64,7 @@
       words = '';
       if (name === 'delete') { value = value.slice(0, -1); }
       else if (name === 'ok') { done(); }
-      else if (value.length < max) { value = asked.secret ? value + name : (value + name).replace(/^0+(?=\d)/, ''); }
+      else if (value.length < max) { value = asked.secret || asked.raw ? value + name : (value + name).replace(/^0+(?=\d)/, ''); }
     }
     function done() {
       if (value.length < (asked.min === undefined ? 1 : asked.min)) { return; }

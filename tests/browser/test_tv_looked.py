@@ -21,4 +21,4 @@ def test_the_set_says_that_somebody_looked(tv):  # noqa: F811
     if folder := os.environ.get("YUANBO_TEST_PICTURES"):
         viewer.page.wait_for_timeout(400)
         viewer.page.screenshot(path=f"{folder}/looked.png")
-    viewer.page.wait_for_function("!document.querySelector('#looked.shown')", timeout=15_000)
+    viewer.wait("!document.querySelector('#looked.shown')")
