@@ -7,6 +7,7 @@ import json
 import random
 from pathlib import Path
 
+from client_agent.clock import Clock
 from client_agent.config import AgentPaths
 from client_agent.database import Database
 from client_agent.store import FileName, Store
@@ -16,8 +17,10 @@ from protocol.documents import (
     FrameChannel,
     Item,
     LibraryEntry,
+    Ref,
     ReleaseManifest,
     Rendition,
+    StudyDay,
     Why,
     encode,
 )
@@ -53,8 +56,9 @@ REGION = "130123105201"
 HOUR_MS = 3_600_000
 
 
-def build(folder: Path, now_ms: int) -> None:
-    """240 stored programmes in ten sections and a listing of forty, of which nothing is on air now."""
+def build(folder: Path, now_ms: int, *, study_in_ms: int | None = None) -> None:
+    """240 stored programmes in ten sections and a listing of forty, of which nothing is on air now. With
+    ``study_in_ms`` a study session of two programmes is due so long after now, and the clock is set."""
     paths = AgentPaths(folder)
     paths.prepare()
     database = Database(paths.database)
@@ -83,11 +87,25 @@ def build(folder: Path, now_ms: int) -> None:
     frame = Frame(
         region="13", serial=1, valid_from=ms_to_text(now_ms - 24 * HOUR_MS), valid_until=ms_to_text(now_ms + 336 * HOUR_MS),
         channels=[FrameChannel(id="main", name="综合频道", items=items)],
+        study=[] if study_in_ms is None else [_study_day(released[:2], now_ms + study_in_ms)],
         library=[LibraryEntry(edition=made.edition, release=release, section=made.section) for release, made in released],
     )  # fmt: skip
     _keep(database, names.frame_target("13"), encode(frame))
     database.set_setting("documents_version", "1")
+    if study_in_ms is not None:
+        Clock(database).hear_server_time(now_ms)
     database.close()
+
+
+def _study_day(released: list[tuple[str, ReleaseManifest]], starts_ms: int) -> StudyDay:
+    refs = [
+        Ref(edition=made.edition, release=release, duration_ms=made.duration_ms) for release, made in released
+    ]
+    return StudyDay(
+        id="county@today", channel="main", starts_at=ms_to_text(starts_ms), ends_at=ms_to_text(starts_ms + 2 * HOUR_MS),
+        title="本月第一次集中学习", discussion_ms=HOUR_MS // 6, programmes=refs,
+        why=Why(rule="slot", level="county", region="130123"),
+    )  # fmt: skip
 
 
 def _programme(store: Store, number: int, now_ms: int) -> ReleaseManifest:

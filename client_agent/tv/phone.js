@@ -50,7 +50,7 @@
   /* --- the corner --- */
   function place(where, state, now) {
     if (where === 'study' && (byId('talk').classList.contains('shown') || byId('heads').classList.contains('shown'))) { return 'over'; }
-    if (where === 'menu' && Views.view === 'home' && Evening.isNear(state, now)) { return 'home'; }
+    if (where === 'menu' && Views.view === 'home' && Evening.isNear(state, now)) { return Evening.offer(state).programmes.length > 2 ? 'low' : 'home'; }
     return '';
   }
   Phone.paint = function (state, now, where) {

@@ -9,9 +9,10 @@ import pytest
 from PIL import Image
 
 from protocol.batch import Attendance, Fault, Minutes, Voice
+from protocol.ticket import check_ticket, read_ticket
 from tests.browser.test_tv_desk import to_desk
 from tests.browser.test_tv_page import BUNNY, BUNNY_MS, TRAILER, TRAILER_MS, station, tv  # noqa: F401
-from tests.browser.test_tv_study import begin, kinds, study_day
+from tests.browser.test_tv_study import NOW, begin, kinds, study_day
 
 pytestmark = pytest.mark.browser
 NAMES = "\n".join(
@@ -227,3 +228,47 @@ def test_the_large_code_stands_in_the_desk_and_an_expired_one_says_so(tv, evenin
     viewer.server.parts.phone._pass = None
     page.wait_for_selector("#line.shown")
     assert "重新扫" in page.locator("#line").inner_text()
+
+
+def test_three_posters_and_the_code_do_not_cover_each_other(tv, evening):  # noqa: F811
+    evening.subsidy = evening.add("惠农补贴解读", "zhengce", TRAILER_MS, TRAILER)
+    evening.more["study"] = [study_day(evening, [evening.history, evening.fraud, evening.subsidy])]
+    viewer = tv()
+    viewer.wait_playing("冬小麦返青管理")
+    viewer.press("Enter")
+    viewer.page.wait_for_selector("#phone-corner.shown.at-low .qr")
+    code = viewer.page.locator("#phone-corner").bounding_box()
+    assert code["y"] + code["height"] <= 1080
+    for part in viewer.page.locator(".tonight-programme, .tonight .button, .tonight-note").all():
+        box = part.bounding_box()
+        beside = box["x"] + box["width"] <= code["x"] or code["x"] + code["width"] <= box["x"]
+        assert beside or box["y"] + box["height"] <= code["y"] + 1
+
+
+def test_without_the_stations_wifi_ok_shows_the_code_of_the_provinces_page(tv, evening, phone):  # noqa: F811
+    viewer = tv()
+    to_desk(viewer, "phone")
+    viewer.page.wait_for_selector("[data-stop=phone-other]")
+    viewer.press("ArrowDown")
+    assert viewer.focused() == "没连本站无线网？换成省里的网页"
+    viewer.press("Enter")
+    viewer.page.wait_for_function(
+        "() => document.querySelector('.phone-words').textContent.indexOf('流量') > 0"
+    )
+    away = viewer.server.parts.phone.told()["away"]
+    found = read_ticket(away["url"].rpartition("/")[2])
+    assert check_ticket(found, viewer.agent.identity.public, NOW)
+    assert found.ticket.session == viewer.server.parts.phone.tonight().id
+    assert found.ticket.title == "十一月第三次集中学习"
+    viewer.press("Enter")
+    viewer.page.wait_for_selector(".phone-url")
+
+
+def test_in_no_local_network_the_corner_shows_the_provinces_page(tv, evening, monkeypatch):  # noqa: F811
+    monkeypatch.setenv("YUANBO_LAN_ADDRESS", "203.0.113.9")
+    viewer = tv()
+    tonight(viewer)
+    told = viewer.server.parts.phone.told()
+    assert told["lan"] is None
+    side = int(viewer.page.locator(".qr").get_attribute("viewBox").split()[2])
+    assert side == len(told["away"]["squares"]) + 8
