@@ -22,16 +22,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from bench import processes
+from bench import processes, tv_page
 from protocol.pieces import piece_layer_of
 
-BASELINE = "a bare Python process that serves one page with the standard library's ThreadingHTTPServer"
+BASELINE = "a bare Python process that serves one page with the standard library's ThreadingHTTPServer; for the TV, an empty page"
 LIMITS = {
     "rss_mb": 45.0,
     "start_s": 1.5,
     "idle_cpu_percent": 1.0,
     "rss_mb_after_1h": 60.0,
     "download_rss_mb": 60.0,
+    "tv_key_to_focus_ms": 100.0,
 }
 
 VILLAGE = "130123105201"
@@ -60,7 +61,8 @@ def run() -> dict[str, float]:
             processes.bare_server(bare_port), f"http://127.0.0.1:{bare_port}/", folder / "bare.log"
         )
     ours |= {"rss_mb_after_1h": soaked, "download_rss_mb": downloaded}
-    return {**ours, **{f"baseline_{name}": number for name, number in bare.items()}}
+    screen = tv_page.run(free_ports(1))
+    return {**ours, **{f"baseline_{name}": number for name, number in bare.items()}, **screen}
 
 
 def measure(command: list[str], page: str, log: Path) -> dict[str, float]:

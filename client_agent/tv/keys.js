@@ -12,11 +12,24 @@
     27: 'back', 8: 'back', 4: 'back', 166: 'back', 461: 'back', 10009: 'back',
     175: 'louder', 183: 'louder', 447: 'louder', 174: 'softer', 182: 'softer', 448: 'softer', 173: 'mute', 181: 'mute', 449: 'mute'
   };
+  var LATE_MS = 50, TOO_LATE = 3;
   var Keys = TV.Keys = {};
 
   Keys.of = function (event) {
     var named = event.key && event.key !== 'Unidentified';
     return NAMES[event.key] || (named && event.key.length === 1 ? null : CODES[event.keyCode]) || null;
+  };
+  /* Whether the picture follows the keys: on a box where it comes late three times more often than not, nothing slides any
+     more. Old engines without frames to ask for keep what they have. */
+  var late = 0;
+  Keys.feel = function (began) {
+    if (!window.requestAnimationFrame) { return; }
+    window.requestAnimationFrame(function () {
+      setTimeout(function () {
+        late = Math.max(0, late + (TV.perf() - began > LATE_MS ? 1 : -1));
+        if (late >= TOO_LATE) { document.documentElement.classList.add('slow'); }
+      }, 0);
+    });
   };
   Keys.digit = function (event) {
     if (/^[0-9]$/.test(event.key)) { return event.key; }

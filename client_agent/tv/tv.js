@@ -420,6 +420,7 @@
     if (Screen.muted()) { Screen.setMuted(false); }
     Desk.pressed();
     Screen.touch();
+    Keys.feel(TV.perf());
     if (Prompt.answer()) { event.preventDefault(); return; }
     if (digit !== null && layers.length) {
       event.preventDefault();

@@ -92,13 +92,21 @@
     if (shelf) { slide(shelf, 'X', stopped.offsetLeft, stopped.offsetWidth, shelf.parentNode.clientWidth, 0.5); }
     if (page) {
       var part = closest(stopped, 'scroll-part') || stopped;
-      slide(page, 'Y', part.offsetTop, part.offsetHeight, page.parentNode.clientHeight, part === stopped ? 0.5 : 0);
+      var top = slide(page, 'Y', part.offsetTop, part.offsetHeight, page.parentNode.clientHeight, part === stopped ? 0.5 : 0);
+      if (part !== stopped) { hideFar(page, top, top + page.parentNode.clientHeight); }
     }
+  }
+  /* Shelves that nobody sees are not painted: an old box draws what is hidden as slowly as what is not. */
+  function hideFar(page, top, bottom) {
+    var places = [], i;
+    for (i = 0; i < page.children.length; i++) { places.push([page.children[i].offsetTop, page.children[i].offsetHeight]); }
+    for (i = 0; i < places.length; i++) { page.children[i].classList.toggle('far', places[i][0] > bottom || places[i][0] + places[i][1] < top); }
   }
   function slide(moving, axis, start, size, room, rest) {
     var whole = axis === 'X' ? moving.scrollWidth : moving.scrollHeight;
     var shift = Math.min(Math.max(0, start - (room - size) * rest), Math.max(0, whole - room));
     moving.style.transform = 'translate' + axis + '(' + -Math.round(shift) + 'px)';
+    return shift;
   }
   function closest(element, className) {
     while (element && element !== document.body) {
