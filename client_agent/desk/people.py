@@ -30,6 +30,8 @@ LONGEST_WAIT_MS = 60 * 60_000
 IDLE_MS = 20 * 60_000
 AFTER_STUDY_MS = 5 * 60_000
 NAME_LENGTH = 20
+_M_MMAP_THRESHOLD = -3
+"""Of glibc's malloc.h."""
 _TABLES = (
     """CREATE TABLE IF NOT EXISTS people (
       post TEXT PRIMARY KEY CHECK (post IN ('A', 'B')), name TEXT NOT NULL, salt BLOB NOT NULL, hash BLOB NOT NULL)
@@ -67,7 +69,19 @@ def is_easy(pin: str) -> bool:
 
 def hashed(pin: str, salt: bytes) -> bytes:
     """scrypt with 16 MB: a stolen book is not read in an evening on a village's own machine."""
+    _map_large_blocks()
     return hashlib.scrypt(pin.encode(), salt=salt, n=2**14, r=8, p=1, dklen=32)
+
+
+def _map_large_blocks() -> None:
+    """Have glibc give large blocks back to the system when they are freed. By itself it learns from the first one to keep
+    the next 16 MB, and the agent has little to spare. Elsewhere there is nothing to do."""
+    try:
+        import ctypes
+
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, 1024 * 1024)
+    except (ImportError, OSError, AttributeError, TypeError):
+        return
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,7 @@ def step(month: str, by: int) -> str:
 
 
 def _told(parts: TvParts, day: StudyDay, state: DayState) -> Json:
-    titles, stored = [], True
+    titles, stored, change = [], True, parts.desk.plan.changed(day.id)
     for ref in day.programmes:
         manifest = parts.guide.manifest(ref.release)
         if manifest is not None:
@@ -108,10 +108,11 @@ def _told(parts: TvParts, day: StudyDay, state: DayState) -> Json:
         "ends_ms": text_to_ms(day.ends_at),
         "moved_from_ms": text_to_ms(day.moved_from) if day.moved_from else None,
         "reason": day.reason,
+        "why": change.reason if change is not None else "",
         "programmes": titles,
         "stored": stored and bool(titles),
         "own": day.id.startswith(OWN),
-        "changed": parts.desk.plan.changed(day.id) is not None,
+        "changed": change is not None,
         "state": state,
         "date": local_date(day),
     }

@@ -11,7 +11,7 @@
     plan_noted: '已改好，到时按新时间提示', plan_fixed: '已经办过或过去了，不能改', plan_past: '这个时间已经过去了', plan_far: '只能排到两个月以内', plan_clock: '还没对上时间，暂时不能改', plan_failed: '没有改成，请再试',
     opening: '开放时间', opening_closed: '不开放', opening_about: '每周哪几天、几点到几点开放；和实际开机时间一起显示在收看记录里', opening_from: '{0}　几点开门？', opening_to: '{0}　几点关门？', opening_none: '这一天不开放', keys_opening: '▲ ▼ 选择　　OK 更改　　返回 收看记录', opening_kept: '已记下'
   }, {
-    plan: 'Plan of the month', plan_about: '{0} sessions this month, {1} held', plan_about_none: 'Study days: move one, add one', keys_plan: 'Arrows choose    OK change    Back to the desk', plan_add: '+ Add a session', plan_empty: 'No study day this month yet.', plan_empty_how: 'Those the county sets appear here by themselves; the village may add its own.',
+    plan: 'Month plan', plan_about: '{0} sessions this month, {1} held', plan_about_none: 'Study days: move one, add one', keys_plan: 'Arrows choose    OK change    Back to the desk', plan_add: '+ Add a session', plan_empty: 'No study day this month yet.', plan_empty_how: 'Those the county sets appear here by themselves; the village may add its own.',
     plan_sum: '{0} in all: {1} held, {2} in part, {3} missed', plan_own: 'added here', plan_moved: 'meant for {0} ({1})', plan_county: 'set by the county', plan_stored: 'programmes are here', plan_lacking: 'programmes are still coming', plan_no_programme: 'no programme yet',
     day_coming: 'to come', day_today: 'today', day_done: '✓ held', day_partly: 'in part', day_late: '✓ entered late', day_missed: 'missed',
     plan_what: 'What about this session?', plan_move: 'Move it', plan_restore: 'Take the change back', plan_withdraw: 'Cancel it (added here)', plan_when: 'Move it to when?', plan_when_new: 'When?', plan_when_keys: '◀ ▶ a day    ▲ ▼ half an hour    OK that is it    Back leave',
@@ -84,7 +84,7 @@
   }
 
   function row(day, told, acts) {
-    var how = day.moved_from_ms !== null ? TV.say('plan_moved', TV.dateText(day.moved_from_ms), day.reason) : day.own ? TV.say('plan_own') : TV.say('plan_county');
+    var how = day.moved_from_ms !== null ? TV.say('plan_moved', TV.dateText(day.moved_from_ms), TV.WORDS[TV.lang]['plan_why_' + day.why] || day.reason) : day.own ? TV.say('plan_own') : TV.say('plan_county');
     var media = { coming: 1, today: 1 }[day.state] ? TV.say(!day.programmes.length ? 'plan_no_programme' : day.stored ? 'plan_stored' : 'plan_lacking') : '';
     return stop('plan-' + day.id, 'plan-day ' + (MOODS[day.state] || ''), function () { change(day, told, acts); },
       [el('b', 'plan-date', null, el('span', '', TV.dateText(day.starts_ms)), el('i', '', TV.hhmm(day.starts_ms) + ' – ' + TV.hhmm(day.ends_ms))),

@@ -11,10 +11,10 @@
     todo_selftest: '该做一次自检了', todo_check: '上月的收看记录还有 {0} 条没核对', todo_nobody: '还没有设管理员：先设 A 岗的密码', todo_no_b: '还没有 B 岗管理员：请添加'
   }, {
     todo: 'To do today', todo_none: 'Nothing to do today', todo_some: '{0}: {1}', todo_more: 'To do today ({0}): {1}', keys_todo: '▲ ▼ choose    OK go there    Back to the desk', todo_good: 'All is well: nothing to do', todo_good_how: 'What is to be done appears here by itself.',
-    todo_clock: 'The clock is not set: connect the network and wait some minutes', todo_study_missing: 'Study at {1}: {0} programmes are not here yet', todo_study_tonight: 'Study at {1}; its programmes are here', todo_refused: '{0} items were refused: tell the county',
-    todo_disk_short: 'What is to air does not fit: a larger disk is needed', todo_disk_full: 'The disk is nearly full: a larger one is needed', todo_not_heard: 'Nothing heard from the province for long: look at the cable', todo_missing: '{0} programmes of the next day are still coming',
-    todo_heads: 'Nobody was counted in the session of {2}: enter the heads', todo_behind: '{0} study days of this month were missed', todo_unsent: 'Records unsent for {0} days: look at the network', todo_feedback: 'This month’s feedback is not given yet',
-    todo_selftest: 'A self-test is due', todo_check: '{0} entries of last month are unchecked', todo_nobody: 'No administrator yet: set the PIN of A', todo_no_b: 'No administrator B yet: add one'
+    todo_clock: 'The clock is not set: connect the network and wait some minutes', todo_study_missing: 'Study at {1}: programmes not here yet: {0}', todo_study_tonight: 'Study at {1}; its programmes are here', todo_refused: 'Items refused: {0}; tell the county',
+    todo_disk_short: 'What is to air does not fit: a larger disk is needed', todo_disk_full: 'The disk is nearly full: a larger one is needed', todo_not_heard: 'Nothing heard from the province for long: look at the cable', todo_missing: 'Programmes of the next day still coming: {0}',
+    todo_heads: 'Nobody was counted in the session of {2}: enter the heads', todo_behind: 'Study days missed this month: {0}', todo_unsent: 'Days since records were last sent: {0}; look at the network', todo_feedback: 'Feedback of this month is not given yet',
+    todo_selftest: 'A self-test is due', todo_check: 'Entries of last month not checked yet: {0}', todo_nobody: 'No administrator yet: set the PIN of A', todo_no_b: 'No administrator B yet: add one'
   });
 
   function words(one) {

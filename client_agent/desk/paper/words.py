@@ -14,7 +14,7 @@ WORDS: dict[str, dict[str, str]] = {
     },
     "en": {
         "poster": "This week", "poster_span": "{0}, {1} to {2}", "study": "Group study", "must": "required", "number": "No. {0}", "nothing": "See the listing on the television",
-        "poster_foot": "Something else: press OK and choose Library, or type a programme’s number. What was on air stays in Catch-up for seven days.", "keys": "OK print    ▲ ▼ scroll    Back to the television",
+        "poster_foot": "Something else: press OK and choose Library, or type the number of a programme. What was on air stays in Catch-up for seven days.", "keys": "OK print    ▲ ▼ scroll    Back to the television",
         "log": "Station log", "log_span": "{0}", "month": "{1}/{0}", "printed": "printed {0}", "date": "Date", "span": "From–to", "what": "Programme (number)", "section": "Section", "how": "How", "heads": "Expected / present", "members": "Members / public", "led": "Led by", "talk": "Talk", "remark": "Remarks, corrections", "source": "Source", "checked": "Checked",
         "group": "group", "chosen": "chosen", "programmes": "{0} programmes chosen", "minutes": "{0} min", "auto": "automatic", "manual": "by hand", "late": "late entry {0} {1}: {2}", "void": "does not count", "uncertain": "time uncertain", "nobody": "not signed in", "sum": "In all: {0} study sessions, {1} minutes, {2} people; {3} minutes played; {4} late entries",
         "signed": "Administrator A: ____________    Administrator B: ____________", "stamp": "(stamp)", "empty": "Nothing this month yet.",
