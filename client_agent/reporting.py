@@ -11,6 +11,7 @@ from pathlib import Path
 from client_agent.agent import Agent
 from client_agent.book import Book
 from client_agent.desk.desk import open_desk
+from client_agent.desk.print_pages import papers
 from client_agent.desk.swapping import Swap
 from client_agent.evening import Evening
 from client_agent.evidence import Evidence, EvidencePost
@@ -121,6 +122,7 @@ def open_tv(agent: Agent, outbox: Outbox, port: int, host: str = "127.0.0.1") ->
         now_ms=lambda: agent.clock.for_programmes()[0],
         fonts=find_fonts(),
     )
+    phone.papers = papers(parts)
     agent.store.on_corrupt = CorruptPieces(outbox, stamp_of(agent))
     return player, TvServer(parts, port, host)
 

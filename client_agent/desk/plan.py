@@ -50,9 +50,9 @@ class Plan:
         self._lock = threading.RLock()
         self._seen = ""
         book.have(*_TABLES)
-        self._changes = self._read_changes()
 
-    def _read_changes(self) -> list[PlanChange]:
+    def _changes(self) -> list[PlanChange]:
+        """Read anew each time: another hand may have brought them (换机)."""
         return [
             _change.decode(row[0]) for row in self._book.rows("SELECT change FROM plan_changes ORDER BY n")
         ]
@@ -61,7 +61,7 @@ class Plan:
     def days(self) -> list[StudyDay]:
         """The study days that current documents name and the village's own, as adjusted: what is offered tonight."""
         self._remember()
-        return adjusted(self._guide.study_days(), self._changes)
+        return adjusted(self._guide.study_days(), self._changes())
 
     def month(self, month: str) -> list[StudyDay]:
         """All days of a month (``2026-11``), also those that documents no longer name, as adjusted, in order."""
@@ -69,12 +69,12 @@ class Plan:
         known = [
             _day.decode(row[0]) for row in self._book.rows("SELECT day FROM plan_days ORDER BY starts_ms, id")
         ]
-        found = adjusted(known, self._changes)
+        found = adjusted(known, self._changes())
         return [day for day in found if month_of(day) == month]
 
     def changed(self, day_id: str) -> PlanChange | None:
         """The village's last word on a day, where it still holds."""
-        change = latest(self._changes).get(day_id)
+        change = latest(self._changes()).get(day_id)
         return change if change is not None and change.what is not Change.RESTORE else None
 
     def _remember(self) -> None:
@@ -114,7 +114,7 @@ class Plan:
     def move(self, day_id: str, starts_ms: int, reason: str, by: str) -> None:
         """Another date or hour for a day that is not over. Raises NotPlanned, StorageFailed."""
         self._may_be(starts_ms)
-        own = latest(self._changes).get(day_id)
+        own = latest(self._changes()).get(day_id)
         if own is not None and own.what is Change.ADD:
             moved = msgspec.structs.replace(
                 own, starts_ms=starts_ms, ends_ms=starts_ms + own.ends_ms - own.starts_ms, reason=reason, by=by,
@@ -172,7 +172,6 @@ class Plan:
                 "INSERT INTO plan_changes (day, change) VALUES (?, ?)",
                 (change.day, msgspec.json.encode(change)),
             )
-            self._changes = self._read_changes()
         self._log.write(
             LogKind.EVENT, by=change.by, reason=f"plan-{change.what}", title=about.title, text=change.reason,
             from_ms=change.starts_ms or text_to_ms(about.starts_at), to_ms=text_to_ms(about.starts_at),

@@ -35,7 +35,11 @@ def print_week(parts: TvParts, query: Query) -> Page:
     today, lang = day_of_ms(now_ms), _lang(query)
     days = [_poster_day(parts, today + timedelta(days=step)) for step in range(DAYS)]
     return _page(
-        say(lang, "poster"), poster_html(parts.desk.agent.identity.station_name, days, lang), "portrait", lang
+        say(lang, "poster"),
+        poster_html(parts.desk.agent.identity.station_name, days, lang),
+        "portrait",
+        lang,
+        keys=query.get("keys") != "0",
     )
 
 
@@ -68,20 +72,21 @@ def print_log(parts: TvParts, query: Query) -> Page:
         parts.desk.agent.identity.station_name, month, days, month_sum(days), section_names(parts.desk),
         now_ms if clock is not ClockState.UNCERTAIN else None, lang,
     )  # fmt: skip
-    return _page(say(lang, "log"), body, "landscape", lang)
+    return _page(say(lang, "log"), body, "landscape", lang, keys=query.get("keys") != "0")
 
 
 def _lang(query: Query) -> str:
     return "en" if query.get("lang") == "en" else "zh"
 
 
-def _page(title: str, body: str, paper: str, lang: str) -> Page:
+def _page(title: str, body: str, paper: str, lang: str, *, keys: bool) -> Page:
+    """``keys``: with the line of keys and what they do; a phone has its own menu for printing."""
+    below = f'<div class="keys">{say(lang, "keys")}</div><script src="print.js"></script>' if keys else ""
     text = (
         f'<!doctype html><html lang="{"zh-CN" if lang == "zh" else "en"}"><head><meta charset="utf-8">'
-        f"<title>{escape(title)}</title>"
-        '<link rel="stylesheet" href="/fonts/noto-sans-sc.css"><link rel="stylesheet" href="/print/print.css">'
-        f'<link rel="stylesheet" href="/print/{paper}.css"></head><body>{body}'
-        f'<div class="keys">{say(lang, "keys")}</div><script src="/print/print.js"></script></body></html>'
+        f'<title>{escape(title)}</title><meta name="viewport" content="width=1000">'
+        '<link rel="stylesheet" href="../fonts/noto-sans-sc.css"><link rel="stylesheet" href="print.css">'
+        f'<link rel="stylesheet" href="{paper}.css"></head><body>{body}{below}</body></html>'
     )
     return "text/html; charset=utf-8", text
 
@@ -101,3 +106,18 @@ PAGES: dict[str, Callable[[TvParts, Query], Page]] = {
     "/print/log": print_log,
     **{f"/print/{name}": _file(name) for name in ("print.css", "portrait.css", "landscape.css", "print.js")},
 }
+
+
+def papers(parts: TvParts) -> dict[str, Callable[[dict[str, str]], Page]]:
+    """The same for phones in the local network, without the set's keys; paths without their first slash."""
+
+    def shown(make: Callable[[TvParts, Query], Page]) -> Callable[[dict[str, str]], Page]:
+        def show(query: dict[str, str]) -> Page:
+            try:
+                return make(parts, query | {"keys": "0"})
+            except Refused as refused:
+                return "text/plain; charset=utf-8", f"{refused.reason}\n"
+
+        return show
+
+    return {path.removeprefix("/"): shown(make) for path, make in PAGES.items() if not path.endswith(".js")}

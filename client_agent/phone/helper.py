@@ -81,6 +81,8 @@ class Phone:
         self._server: PhoneServer | None = None
         self._pass = self._kept_pass()
         self._held_until = 0.0
+        self.papers: dict[str, Callable[[dict[str, str]], tuple[str, str]]] = {}
+        """What may be printed, by its path: content type and text."""
         evening.names = CalledByName(self)
 
     def station(self) -> str:

@@ -234,6 +234,10 @@ class _Handler(BaseHTTPRequestHandler):
         elif inside.startswith("api/") and (answer := routes.ANSWERS.get(inside[4:])):
             query = parse_qs(urlsplit(self.path).query)
             self._send_json(answer(self.server.phone, {name: found[-1] for name, found in query.items()}))
+        elif (paper := self.server.phone.papers.get(inside)) is not None:
+            query = parse_qs(urlsplit(self.path).query)
+            kind, text = paper({name: found[-1] for name, found in query.items()})
+            self._send(text.encode(), kind)
         else:
             raise Refused(HTTPStatus.NOT_FOUND, "path")
 

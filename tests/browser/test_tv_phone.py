@@ -272,3 +272,14 @@ def test_in_no_local_network_the_corner_shows_the_provinces_page(tv, evening, mo
     assert told["lan"] is None
     side = int(viewer.page.locator(".qr").get_attribute("viewBox").split()[2])
     assert side == len(told["away"]["squares"]) + 8
+
+
+def test_the_week_s_poster_opens_on_a_phone_for_printing_or_sharing(tv, evening, phone):  # noqa: F811
+    viewer = tv()
+    tonight(viewer)
+    page = phone(code_of(viewer))
+    assert page.locator(".papers a").all_inner_texts() == ["本周节目预告", "本月收看记录"]
+    page.tap(".papers a >> nth=0")
+    page.wait_for_selector(".sheet.poster .study")
+    assert "十一月第三次集中学习" in page.locator(".sheet").inner_text()
+    assert page.locator(".keys").count() == 0

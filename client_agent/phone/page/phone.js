@@ -72,6 +72,13 @@
       box.appendChild(button('tile tile-' + name, null, function () { open(name); }, icon(ICONS[name]), el('b', '', say(name)), el('span', figure ? 'figure' : '', figure || about)));
     });
     main.appendChild(box);
+    main.appendChild(el('p', 'papers', null, paper('week'), paper('log')));
+  }
+  /* What may be printed or shared from here. */
+  function paper(name) {
+    var made = el('a', '', say('paper_' + name));
+    made.href = 'print/' + name + '?lang=' + language;
+    return made;
   }
 
   /* --- the roll --- */

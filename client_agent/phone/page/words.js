@@ -12,6 +12,7 @@ var Words = {
     minutes_hint: '讨论了什么？得出什么结论？（最多 2000 字）', photo_pick: '拍照，或从相册选', photo_again: '重拍', photo_send: '存到本站', photo_wait: '正在缩小照片……', photo_bad: '这张照片读不出来，请换一张', kept: '已存 {0} 份',
     voice_hint: '说说今天学了什么、讨论了什么，三分钟以内。', voice_start: '开始录音', voice_stop: '说完了', voice_running: '正在录音　{0}', voice_pick: '打开手机的录音机', voice_again: '重录', voice_send: '存到本站', voice_size: '录音太长了（最多 3 MB），请录短一点', voice_type: '这种录音格式不认识，请换一个录音软件', voice_denied: '手机没有允许录音', unsaved: '手机存不下了：送到电视以前请不要关页面', no_session_yet: '现在没有集中学习，不能存',
     question_hint: '想问什么？不用写名字。', send: '送出', sent: '✓ 已送到电视', queued: '先存在手机里，连上电视自动送出', fault_pick: '哪里有毛病？点一下就报上去', fault_sent: '✓ 已报：{0}',
+    paper_week: '本周节目预告', paper_log: '本月收看记录',
     lost: '和电视断开了。点的、写的都在手机里，连上会自动送出', gone: '这个二维码已经用不了，请重新扫电视上的二维码', disk: '电视的硬盘满了，没有存下：请告诉技术员', failed: '没有存下，请再试一次', full: '名单最多 1000 人', too_many: '太快了，请稍等一会儿', waiting: '还有 {0} 样没送到电视'
   },
   en: {
@@ -26,6 +27,7 @@ var Words = {
     minutes_hint: 'What was discussed, and decided? (2000 characters at most)', photo_pick: 'Take or choose a photo', photo_again: 'Again', photo_send: 'Save on the TV', photo_wait: 'Making it smaller…', photo_bad: 'This photo cannot be read', kept: '{0} saved',
     voice_hint: 'Say what was learnt and discussed, within three minutes.', voice_start: 'Record', voice_stop: 'Done', voice_running: 'Recording  {0}', voice_pick: 'Open the phone’s recorder', voice_again: 'Again', voice_send: 'Save on the TV', voice_size: 'Too long (3 MB at most)', voice_type: 'This kind of recording is not known here', voice_denied: 'The phone did not allow recording', unsaved: 'The phone is full: keep this page open until the TV has it', no_session_yet: 'No group study now: nothing to save for',
     question_hint: 'What would you like to know? No name needed.', send: 'Send', sent: '✓ The TV has it', queued: 'Kept on the phone; sent once the TV is reached', fault_pick: 'What is wrong? One tap reports it', fault_sent: '✓ Reported: {0}',
+    paper_week: 'Poster of the week', paper_log: 'Log of the month',
     lost: 'The TV is out of reach. Everything is kept on the phone and sent later', gone: 'This code is no longer valid: scan the one on the TV again', disk: 'The TV’s disk is full, nothing was saved: tell the technician', failed: 'Not saved, please try again', full: 'A list holds 1000 people', too_many: 'Too fast, please wait a moment', waiting: '{0} not yet on the TV'
   }
 };

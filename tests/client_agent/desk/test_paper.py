@@ -12,7 +12,7 @@ from client_agent.desk.log_pages import month_sum
 from client_agent.desk.paper.poster import MOST_A_DAY, PosterDay, PosterItem, PosterStudy, chosen, poster_html
 from client_agent.desk.paper.sheet import sheet_html
 from client_agent.desk.paper.words import WORDS
-from client_agent.desk.print_pages import print_log, print_week
+from client_agent.desk.print_pages import papers, print_log, print_week
 from client_agent.routes import Refused
 from protocol.times import SHANGHAI, to_ms
 from tests.client_agent.test_evening import tonight  # noqa: F401
@@ -97,3 +97,14 @@ def test_the_pages_are_made_from_the_station_as_it_is(tonight):  # noqa: F811
     assert "Station log" in print_log(tonight.server.parts, {"lang": "en", "month": "last"})[1]
     with pytest.raises(Refused):
         print_log(tonight.server.parts, {"month": "2026-13"})
+
+
+def test_a_phone_gets_the_same_sheets_without_the_set_s_keys(tonight):  # noqa: F811
+    shown = papers(tonight.server.parts)
+    kind, text = shown["print/week"]({"lang": "zh", "keys": "1"})
+    assert "节目预告" in text
+    assert "<script" not in text
+    assert kind == "text/html; charset=utf-8"
+    assert shown["print/log"]({"month": "../x"}) == ("text/plain; charset=utf-8", "month\n")
+    assert not any(path.startswith("/") or path.endswith(".js") for path in shown)
+    assert tonight.server.parts.phone.papers.keys() == shown.keys()

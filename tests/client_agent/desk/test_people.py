@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from client_agent.book import Book
@@ -137,6 +140,30 @@ def test_the_plug_pulled_in_the_middle_of_a_try_does_not_give_it_back(people, bo
             with pytest.raises(PowerCut):
                 people.sign_in("A", "2580")
     assert tries(People(book, machine), "2580") == ["locked"]
+
+
+def test_a_pin_s_sixteen_megabytes_are_given_back():
+    """Each PIN comes in a thread of its own, as from the page."""
+    code = """
+import resource, threading
+from client_agent.desk.people import hashed
+def used():
+    with open("/proc/self/statm") as statm:
+        return int(statm.read().split()[1]) * resource.getpagesize() / 1e6
+def hash_one():
+    thread = threading.Thread(target=hashed, args=("2580", b"salt" * 4))
+    thread.start()
+    thread.join()
+hash_one()
+before = used()
+for _ in range(6):
+    hash_one()
+print(used() - before)
+"""
+    grown = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60
+    )
+    assert float(grown.stdout) < 6
 
 
 def test_a_wrong_try_of_one_does_not_lock_the_other(people):
