@@ -305,14 +305,6 @@ class Evening:
             at_its_end = self._session.state is StudyState.CLOSING
             self._count(self._session, heads, roll or (Roll.END if at_its_end else Roll.START))
 
-    def count_late(self, heads: HeadCount, session_id: str) -> None:
-        """Heads of the session that ended last, entered afterwards (迟录). Raises NoSession."""
-        now_ms, _ = self._now()
-        last = self.last(now_ms)
-        if last is None or last["id"] != session_id:
-            raise NoSession
-        self._tell_heads(session_id, last["led_by"], heads, Roll.LATE)
-
     def _count(self, session: StudySession, heads: HeadCount, roll: Roll) -> None:
         self._rolls[roll] = {"present": heads.present, "expected": heads.expected}
         self._keep(session)

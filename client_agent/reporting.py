@@ -6,6 +6,7 @@ import os
 import sqlite3
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from client_agent.agent import Agent
@@ -13,6 +14,7 @@ from client_agent.book import Book
 from client_agent.desk.desk import open_desk
 from client_agent.desk.print_pages import papers
 from client_agent.desk.swapping import Swap
+from client_agent.desk.telling import late_heads
 from client_agent.evening import Evening
 from client_agent.evidence import Evidence, EvidencePost
 from client_agent.handover import Carrier
@@ -103,7 +105,14 @@ def open_tv(agent: Agent, outbox: Outbox, port: int, host: str = "127.0.0.1") ->
     desk.people.studying = lambda: evening.running
     evidence = open_evidence(agent, book, outbox)
     phone = Phone(
-        book, evening, outbox, evidence, agent.clock, lambda: agent.identity, port + 1 if port else 0
+        book,
+        evening,
+        outbox,
+        evidence,
+        agent.clock,
+        who=lambda: agent.identity,
+        enter_late=partial(late_heads, desk),
+        port=port + 1 if port else 0,
     )
     data = TvData(agent.guide, agent.store, agent.clock, book, evening, lambda: agent.identity.station_name)
     parts = TvParts(

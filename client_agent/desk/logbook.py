@@ -185,6 +185,11 @@ class Logbook:
         """A late entry is in the outbox."""
         self._book.execute("DELETE FROM log_to_tell WHERE n = ?", (n,))
 
+    def session_line(self, session: str) -> int | None:
+        """The number of the line of a session's own record; None where there is none."""
+        rows = self._book.rows("SELECT n FROM log WHERE key = ?", (f"study:{session}",))
+        return int(rows[0][0]) if rows else None
+
     # --- reading --------------------------------------------------------------------------------------------------------
     def line(self, n: int) -> LogLine:
         """Raises NoSuchLine."""

@@ -8,15 +8,20 @@ the outbox: a power cut between tells it twice, and of several about one session
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
-from client_agent.desk.log_lines import LogKind, LogLine
+from client_agent.desk.log_lines import Heads, LogKind, LogLine
 from client_agent.desk.logbook import Logbook
 from client_agent.desk.paper.words import why
 from client_agent.desk.plan_rules import REASONS, Reason
 from client_agent.errors import StorageFailed
+from client_agent.evening import HeadCount
 from client_agent.outbox import Outbox, OutboxFull
 from protocol.batch import Attendance, LateEntry, PlanChanged, PlanStep, Roll
 from protocol.times import ms_to_text
+
+if TYPE_CHECKING:
+    from client_agent.desk.desk import Desk
 
 logger = logging.getLogger(__name__)
 PLAN = "plan-"
@@ -34,6 +39,22 @@ def tell(log: Logbook, outbox: Outbox) -> None:
             log.told(line.n)
     except (StorageFailed, OutboxFull) as error:
         logger.error("a late entry waits to be reported: %s", error)
+
+
+def late_heads(desk: Desk, session: str, heads: HeadCount) -> None:
+    """迟录 of a session's heads, called on a phone after its end: a line about it, and its records. Without the
+    session's own line (a full disk) there is only the record. Raises StorageFailed, OutboxFull."""
+    by = desk.people.who()
+    about = desk.log.session_line(session)
+    if about is None:
+        desk.outbox.append(
+            Attendance, session=session, expected=heads.expected, present=heads.present, members=heads.members,
+            public=heads.public, taken_by=by, roll=Roll.LATE,
+        )  # fmt: skip
+        return
+    counted = Heads(heads.expected, heads.present, heads.members, heads.public)
+    desk.log.amend(about, by, "phone", heads=counted)
+    tell(desk.log, desk.outbox)
 
 
 def _late(line: LogLine, outbox: Outbox) -> None:

@@ -70,11 +70,14 @@ class Phone:
         evidence: Evidence,
         clock: Clock,
         who: Callable[[], Identity],
+        enter_late: Callable[[str, HeadCount], None],
         port: int = 0,
     ) -> None:
         self.book, self.evening, self.outbox, self.evidence = book, evening, outbox, evidence
         self._who = who
         self.people = People(book)
+        self.late = enter_late
+        """Heads of the session that ended last, entered afterwards (迟录)."""
         self._clock = clock
         self._port = port
         self._lock = threading.RLock()
@@ -235,7 +238,7 @@ class Phone:
         last = self.evening.last(self.now_ms())
         if last is None or last["id"] != session:
             raise NoSession
-        self.evening.count_late(self.heads(session, roll), session)
+        self.late(session, self.heads(session, roll))
 
     def heads(self, session: str, roll: Roll) -> HeadCount:
         """The figures of a roll as they are told; nobody there where nobody was tapped."""

@@ -20,6 +20,7 @@ from server.i18n import N_
 from server.identity.rules import Action
 from server.stats import session_notes, session_views
 from server.stats.api import read_body
+from server.stats.models import LateEntryFact
 from server.stats.session_models import NoteKind
 from server.stats.session_views import SessionView, Told
 from server.stats.sessions import HeadCount, MergedRoll
@@ -185,6 +186,17 @@ class ToldOut(Struct, kw_only=True):
     file: str | None = None
 
 
+class LateOut(Struct, kw_only=True):
+    """迟录: said by the station's administrators afterwards. ``manual``: of a session that left no record."""
+
+    at: Timestamp
+    manual: bool
+    void: bool
+    reason: str
+    remark: str
+    by: str
+
+
 class SessionOut(Struct, kw_only=True):
     """One study session. Times are None until the station's own record is here; ``programmes`` are its title, length
     and what was really played, in ms."""
@@ -201,6 +213,8 @@ class SessionOut(Struct, kw_only=True):
     programmes: list[Any] = []
     rolls: list[RollOut] = []
     minutes: list[ToldOut] = []
+    late: list[LateOut] = []
+    void: bool = False
     questions: list[ToldOut] = []
     faults: list[ToldOut] = []
     files: list[ToldOut] = []
@@ -227,10 +241,21 @@ def _out(view: SessionView) -> SessionOut:
         planned_at=to_text(study.planned_at) if study and study.planned_at else None,
         started_at=to_text(study.started_at) if study else None, ended_at=to_text(study.ended_at) if study else None,
         completed=study.completed if study else None, programmes=study.programmes if study else [],
-        rolls=[_roll(roll) for roll in view.rolls], minutes=[_told(one) for one in view.minutes],
+        late=[_late(one) for one in view.late], void=view.is_void, rolls=[_roll(roll) for roll in view.rolls], minutes=[_told(one) for one in view.minutes],
         questions=[_told(one) for one in view.questions], faults=[_told(one) for one in view.faults],
         files=[_told(one) for one in view.files],
     )  # fmt: skip
+
+
+def _late(fact: LateEntryFact) -> LateOut:
+    return LateOut(
+        at=to_text(fact.at),
+        manual=fact.manual,
+        void=fact.void,
+        reason=fact.reason,
+        remark=fact.remark,
+        by=fact.by,
+    )
 
 
 def _roll(roll: MergedRoll) -> RollOut:

@@ -21,6 +21,7 @@ from server.stats.models import (
     AttendanceFact,
     EvidenceFact,
     EvidenceFile,
+    LateEntryFact,
     MinutesFact,
     SessionNote,
     StudyFact,
@@ -29,7 +30,7 @@ from server.stats.session_models import NoteKind
 from server.stats.sessions import HeadCount, MergedRoll, Source, merge
 
 MOST_LISTED = 200
-_TOLD_OF = (StudyFact, AttendanceFact, MinutesFact, EvidenceFact)
+_TOLD_OF = (StudyFact, AttendanceFact, MinutesFact, EvidenceFact, LateEntryFact)
 
 
 @dataclass(frozen=True)
@@ -53,14 +54,17 @@ class SessionView:
     study: StudyFact | None
     rolls: list[MergedRoll]
     minutes: list[Told]
+    late: list[LateEntryFact]
+    """What the station's administrators said afterwards (迟录), the last one last; it holds."""
     questions: list[Told]
     faults: list[Told]
     files: list[Told]
     may_see_files: bool
 
     @property
-    def began_at(self) -> datetime | None:
-        return self.study.started_at if self.study else None
+    def is_void(self) -> bool:
+        """Whether it was said not to count: a trial, a wrong key."""
+        return bool(self.late) and self.late[-1].void
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,9 @@ class Listed:
     id: str
     title: str
     at: datetime
-    completed: bool | None
+    state: str
+    """``done``, ``early`` (ended before its end), ``phone`` (told by phones alone), ``late`` (entered afterwards) or
+    ``void`` (said not to count)."""
     roll: MergedRoll | None
     files: int
 
@@ -91,14 +97,23 @@ def get_session(
         .where(SessionNote.session == session_id, SessionNote.station_id == station.id)
         .order_by(SessionNote.received_at)
     ).all()
+    late = list(
+        session.scalars(
+            select(LateEntryFact)
+            .where(LateEntryFact.session == session_id, LateEntryFact.station_id == station.id)
+            .order_by(LateEntryFact.at, LateEntryFact.seq)
+        )
+    )
+    titles = [study.title if study else "", *(entry.title for entry in late), *(note.title for note in notes)]
     may_see = caller.can(Action.EVIDENCE_VIEW, station.region)
     return SessionView(
         id=session_id,
         station=station,
-        title=(study.title if study else "") or next((note.title for note in notes if note.title), ""),
+        title=next(filter(None, titles), ""),
         study=study,
         rolls=merge([*_station_counts(session, [session_id], station.id), *_phone_counts(notes)]),
         minutes=_minutes(session, session_id, station.id, notes),
+        late=late,
         questions=_said(notes, NoteKind.QUESTION),
         faults=_said(notes, NoteKind.FAULT),
         files=_files(session, session_id, station.id, notes) if may_see else [],
@@ -140,11 +155,23 @@ def list_sessions(
         .order_by(SessionNote.received_at.desc())
         .limit(MOST_LISTED)
     ).all()
-    found: dict[str, tuple[str, datetime, bool | None]] = {}
+    late = session.scalars(
+        select(LateEntryFact)
+        .where(LateEntryFact.station_id == station_id)
+        .order_by(LateEntryFact.at.desc(), LateEntryFact.seq.desc())
+        .limit(MOST_LISTED)
+    ).all()
+    found: dict[str, tuple[str, datetime, str]] = {}
     for study in studies:
-        found.setdefault(study.session, (study.title, study.started_at, study.completed))
+        found.setdefault(
+            study.session, (study.title, study.started_at, "done" if study.completed else "early")
+        )
     for note in reversed(notes):  # told by phones alone, the station's record is still to come
-        found.setdefault(note.session, (note.title, note.received_at, None))
+        found.setdefault(note.session, (note.title, note.received_at, "phone"))
+    for entry in reversed(late):
+        title, at, state = found.get(entry.session, (entry.title, entry.started_at, "late"))
+        if entry.manual or entry.session in found:
+            found[entry.session] = (title, at, "void" if entry.void else "late" if state == "void" else state)
     newest = sorted(found.items(), key=lambda one: one[1][1], reverse=True)[: min(limit, MOST_LISTED)]
     ids = [one for one, _ in newest]
     counts = {one: list(_phone_counts([n for n in notes if n.session == one])) for one in ids}
@@ -152,9 +179,9 @@ def list_sessions(
         counts[told_of].append(count)
     files = _file_numbers(session, ids, station_id)
     listed = []
-    for one, (title, at, completed) in newest:
+    for one, (title, at, state) in newest:
         rolls = merge(counts[one])
-        listed.append(Listed(one, title, at, completed, rolls[0] if rolls else None, files.get(one, 0)))
+        listed.append(Listed(one, title, at, state, rolls[0] if rolls else None, files.get(one, 0)))
     return station, listed
 
 

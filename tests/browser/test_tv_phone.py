@@ -8,7 +8,8 @@ import re
 import pytest
 from PIL import Image
 
-from protocol.batch import Attendance, Fault, Minutes, Voice
+from client_agent.evening import Deed, StudyDeed
+from protocol.batch import Attendance, Fault, Minutes, Roll, Voice
 from protocol.ticket import check_ticket, read_ticket
 from tests.browser.test_tv_desk import to_desk
 from tests.browser.test_tv_page import BUNNY, BUNNY_MS, TRAILER, TRAILER_MS, station, tv  # noqa: F401
@@ -166,6 +167,24 @@ def test_what_was_tapped_and_typed_out_of_reach_survives_a_reload_and_arrives(tv
     page.tap(".save")
     page.wait_for_selector(".total .good")
     assert [roll.present for roll in kinds(viewer, Attendance)] == [1]
+
+
+def test_taps_out_of_reach_go_to_their_own_roll_when_the_session_has_moved_on(tv, evening, phone):  # noqa: F811
+    viewer = tv()
+    begin(viewer)
+    page = phone(viewer.server.parts.phone.told()["lan"]["url"])
+    list_names(page)
+    session = viewer.server.parts.phone.tonight().id
+    page.route("**/api/**", lambda route: route.abort())
+    page.locator(".name").nth(4).tap()
+    page.wait_for_selector("#line.shown")
+    viewer.server.parts.evening.act(StudyDeed(do=Deed.STOP))
+    page.unroute("**/api/**")
+    page.wait_for_selector(".name[data-person='5']:not(.there)")
+    page.wait_for_function("() => Kept.state.session.rolls.start.there.length === 1")
+    people = viewer.server.parts.phone.people
+    assert [person for person, mark in people.marks(session, Roll.START)[0].items() if mark.present] == [5]
+    assert people.marks(session, Roll.END)[0] == {}
 
 
 def test_a_fault_is_reported_in_two_taps(tv, evening, phone):  # noqa: F811

@@ -158,6 +158,37 @@ def test_a_station_lists_its_sessions_the_newest_first(site, province, office):
     assert f"/stations/{station}/sessions" in site.get(office, f"/stations/{station}").get_data(as_text=True)
 
 
+def test_what_was_said_afterwards_is_shown_as_said_afterwards(site, province, office):
+    site.station_says(wire.Study, **study())
+    site.attendance(31)
+    times = {
+        "started_at": ms_to_text(START_MS),
+        "ended_at": ms_to_text(START_MS + HOUR),
+        "title": "第一次集中学习",
+    }
+    site.station_says(wire.LateEntry, session=SESSION, reason="数错了", by="A", **times)
+    site.attendance(33, Roll.LATE, taken_by="A")
+    shown = site.get(office).get_json()
+    assert [(one["reason"], one["by"], one["manual"]) for one in shown["late"]] == [("数错了", "A", False)]
+    assert [(roll["roll"], roll["holds"]["present"]) for roll in shown["rolls"]] == [
+        ("start", 31),
+        ("late", 33),
+    ]
+    page = site.get(office, f"/sessions/{SESSION}").get_data(as_text=True)
+    assert "迟录" in page
+    assert "数错了" in page
+    manual = "01a202da-5062-7a3e-8a5e-b83b1f798d53"
+    site.station_says(wire.LateEntry, session=manual, manual=True, reason="停电", by="B", **times)
+    assert "停电" in site.get(office, f"/sessions/{manual}").get_data(as_text=True)
+    site.station_says(wire.LateEntry, session=SESSION, void=True, reason="试机", by="A", **times)
+    assert site.get(office).get_json()["void"] is True
+    with province.database.read() as session:
+        station = session.get(Terminal, site.device.terminal).station_id
+    listed = site.get(office, f"/stations/{station}/sessions").get_data(as_text=True)
+    assert "不算" in listed
+    assert "迟录" in listed
+
+
 # --- nothing for strangers -----------------------------------------------------------------------------------------------
 def test_who_has_no_right_in_that_county_finds_no_session(site, province):
     site.tell("heads", roll="start", present=33)

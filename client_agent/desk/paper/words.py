@@ -26,7 +26,7 @@ WHY: dict[str, tuple[str, str]] = {
     "power_cut": ("停电", "power cut"), "box_broken": ("盒子或电视坏了", "box or set broken"), "disc": ("用光盘、别的设备学的", "from a disc"),
     "elsewhere": ("在别的地方学的", "held elsewhere"), "remark": ("备注", "remark"), "hard": ("听不懂", "hard to follow"), "long": ("太长", "too long"),
     "again": ("想再看一遍", "to be seen again"), "expert": ("想请专家来讲", "an expert is wanted"), "set": ("设备有毛病", "the set has a fault"),
-    "few": ("来的人少", "few came"), "good": ("没有问题，效果好", "no problem, went well"),
+    "phone": ("手机补点名", "called late by phone"), "few": ("来的人少", "few came"), "good": ("没有问题，效果好", "no problem, went well"),
 }  # fmt: skip
 """Reasons and remarks of late entries, as desk-logbook.js says them."""
 _WEEKDAYS = {

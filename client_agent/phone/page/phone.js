@@ -68,7 +68,7 @@
       if (!VIEWS[name]) { return; }
       var about = say(name + '_about'), figure = '';
       if (s && s.kept && s.kept[name]) { figure = say('kept', s.kept[name]); }
-      if (name === 'roll' && s) { var c = Roll.counts(); figure = c.present + ' / ' + (c.expected || '–'); }
+      if (name === 'roll' && s) { var c = Roll.counts(); figure = s.state === 'over' && !c.present ? '' : c.present + ' / ' + (c.expected || '–'); }
       box.appendChild(button('tile tile-' + name, null, function () { open(name); }, icon(ICONS[name]), el('b', '', say(name)), el('span', figure ? 'figure' : '', figure || about)));
     });
     main.appendChild(box);

@@ -8,8 +8,31 @@ var Roll = (function () {
   function mine() {
     var s = session(), taps = Kept.taps;
     if (!s) { return null; }
-    if (!taps || taps.session !== s.id || taps.roll !== s.roll) { taps = Kept.taps = { session: s.id, roll: s.roll, of: {}, others: null, done: false, saved: '' }; }
+    if (!taps || taps.session !== s.id || taps.roll !== s.roll) {
+      var before = taps;
+      taps = Kept.taps = { session: s.id, roll: s.roll, of: {}, others: null, done: false, saved: '' };
+      if (before && before.session === s.id && waits(before)) { carry(before, taps, s); }
+    }
     return taps;
+  }
+  function waits(taps) { return taps.others !== null || taps.done || Object.keys(taps.of).length > 0; }
+  /* The session moved on while the TV was out of reach: what was tapped goes to its own roll while that is open, else it is
+     part of the late entry. */
+  function carry(before, taps, s) {
+    if (s.rolls[before.roll]) { (Kept.older = Kept.older || []).push(before); return; }
+    taps.of = before.of;
+    taps.others = before.others;
+  }
+  function flushOlder() {
+    var older = Kept.older && Kept.older[0];
+    if (!older) { return; }
+    Kept.older.shift();
+    Line.ask('POST', 'taps', body(older), function (status) { if (status === 0 || status >= 500 || status === 429) { Kept.older.unshift(older); } Kept.save(); });
+  }
+  function body(taps) {
+    var list = [], now = Date.now(), person;
+    for (person in taps.of) { list.push({ person: +person, present: taps.of[person].present, ago_ms: Math.max(0, now - taps.of[person].at) }); }
+    return { session: taps.session, roll: taps.roll, taps: list, others: taps.others, done: taps.done };
   }
   Roll.there = function (person) {
     var taps = mine(), own = taps && taps.of[person];
@@ -79,11 +102,12 @@ var Roll = (function () {
   Roll.flush = function () {
     var taps = mine();
     if (busy || !taps) { return; }
-    var sent = {}, list = [], now = Date.now(), others = taps.others, done = taps.done, person;
-    for (person in taps.of) { sent[person] = taps.of[person].at; list.push({ person: +person, present: taps.of[person].present, ago_ms: Math.max(0, now - taps.of[person].at) }); }
-    if (!list.length && others === null && !done) { return; }
+    flushOlder();
+    if (!waits(taps)) { return; }
+    var sent = {}, others = taps.others, done = taps.done, person;
+    for (person in taps.of) { sent[person] = taps.of[person].at; }
     busy = true;
-    Line.ask('POST', 'taps', { session: taps.session, roll: taps.roll, taps: list, others: others, done: done }, function (status, answer) {
+    Line.ask('POST', 'taps', body(taps), function (status, answer) {
       busy = false;
       Roll.saving = false;
       if (status === 200) {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from client_agent.evening import HeadCount
-from protocol.batch import Attendance, Fault, Roll, Study, Voice, VoiceKind
+from protocol.batch import Attendance, Fault, LateEntry, Roll, Study, Voice, VoiceKind
 from tests.client_agent.phone.conftest import MINUTE, NOW
 
 LIST = "王建国 党员\n李秀英\n张伟 党员\n刘玉梅"
@@ -94,6 +94,11 @@ def test_after_the_session_a_roll_is_a_late_entry(village):
     assert phone.state()["session"]["state"] == "over"
     assert phone.tap(1, 2, 3, done=True)[0] == 200
     assert told(village) == [(Roll.LATE, 3, 4, 2, 1)]
+    [late] = village.records(LateEntry)
+    assert late.session == phone.state()["session"]["id"]
+    month = village.server.parts.desk.log.lines("2026-12-01", "2026-12-31")
+    [line] = [one for one in month if one.kind == "late"]
+    assert (line.heads.present, line.reason) == (3, "phone")
 
 
 def test_a_power_cut_loses_no_tap_no_name_and_keeps_the_phones_address_and_secret(village):
