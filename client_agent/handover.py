@@ -51,6 +51,8 @@ from protocol.times import DAY_MS
 
 log = logging.getLogger(__name__)
 SETTINGS = ("volume", "captions", "line_rules")
+SETTINGS_NOTE = "handover_settings"
+STAGING, COPY = "handover.new", "handover.copy"
 GIVE_UP_MS = 100 * DAY_MS
 """The province takes what was carried for 90 days; then it is no use to ask again."""
 _TABLE = (
@@ -100,10 +102,10 @@ class Restored:
 def export(agent: Agent, book: Book, outbox: Outbox, evidence: Evidence, folder: Path) -> Exported:
     """Write everything to a stick and read it back. Raises StickFailed, StorageFailed, OutboxFull."""
     phrase, who = new_phrase(), agent.identity
-    _make_table(book)
+    settle(agent, book)
     while outbox.cut_batch(who.terminal, who.private) is not None:
         pass
-    copy = agent.paths.data / "handover.copy"
+    copy = agent.paths.data / COPY
     writer = Writer(
         folder, phrase, station=who.station, station_name=who.station_name, terminal=who.terminal,
         made_ms=agent.clock.now_ms()[0],
@@ -159,11 +161,10 @@ def _add_evidence(writer: Writer, evidence: Evidence) -> int:
 def restore(agent: Agent, book: Book, evidence: Evidence, folder: Path, phrase: str) -> Restored:
     """Take over what a stick holds of this station's former terminal. Raises StickFailed (GroupWrong among them),
     StorageFailed; then nothing changed."""
+    settle(agent, book)
     header = read_header(folder)
-    _make_table(book)
     _check(agent, book, header)
-    staging = agent.paths.data / "handover.new"
-    shutil.rmtree(staging, ignore_errors=True)
+    staging = agent.paths.data / STAGING
     try:
         staging.mkdir(mode=0o700)
         names = _stage(folder, phrase, staging)
@@ -210,12 +211,13 @@ def _take_over(
         merged.run()
         for path, _ in parts.get("batch", ()):
             _carry(book, path.read_bytes(), now_ms)
+        for path, _ in parts.get("settings", ()):
+            book.keep_note(SETTINGS_NOTE, path.read_text("utf-8"))
         for path, about in parts.get("evidence", ()):
             data = path.read_bytes()
             adopted += evidence.adopt(_kept(json.loads(about), data), data)
         book.keep_note(f"handover:{header.terminal}", str(header.made_ms))
-    for path, _ in parts.get("settings", ()):
-        _take_settings(agent, json.loads(path.read_bytes()))
+    _take_settings(agent, book)
     return Restored(header.terminal, merged.log_lines, merged.people, len(parts.get("batch", ())), adopted)
 
 
@@ -227,11 +229,21 @@ def _kept(about: dict[str, Any], data: bytes) -> Kept:
     )  # fmt: skip
 
 
-def _take_settings(agent: Agent, found: dict[str, str]) -> None:
+def settle(agent: Agent, book: Book) -> None:
+    """End what a power cut left half-done: what lay in between goes, settings that were taken over are set."""
+    _make_table(book)
+    shutil.rmtree(agent.paths.data / STAGING, ignore_errors=True)
+    (agent.paths.data / COPY).unlink(missing_ok=True)
+    _take_settings(agent, book)
+
+
+def _take_settings(agent: Agent, book: Book) -> None:
     """What was set at the station, unless this terminal was set otherwise already."""
+    found = json.loads(book.note(SETTINGS_NOTE) or "{}")
     for name in SETTINGS:
         if found.get(name) and not agent.database.setting(name):
             agent.database.set_setting(name, str(found[name]))
+    book.keep_note(SETTINGS_NOTE, "")
 
 
 def _carry(book: Book, data: bytes, now_ms: int) -> None:

@@ -17,7 +17,7 @@ from client_agent.desk.swapping import Swap
 from client_agent.desk.telling import late_heads
 from client_agent.evening import Evening
 from client_agent.evidence import Evidence, EvidencePost
-from client_agent.handover import Carrier
+from client_agent.handover import Carrier, settle
 from client_agent.httpd import TvServer
 from client_agent.outbox import Outbox, Stamp
 from client_agent.phone.helper import Phone
@@ -72,6 +72,7 @@ def open_evidence(agent: Agent, book: Book, outbox: Outbox) -> Evidence:
 
 def open_carrier(agent: Agent, book: Book, outbox: Outbox) -> Carrier:
     """The way home of what a former terminal of this station had signed."""
+    settle(agent, book)
     return Carrier(
         book=book,
         outbox=outbox,
