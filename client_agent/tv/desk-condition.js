@@ -25,7 +25,7 @@
     trouble_refused: '{0} items differ from what the province signed and are refused: tell the county', trouble_short: 'What is to air does not fit, {0} short: a larger disk is needed',
     trouble_full: 'The disk is nearly full: new programmes do not fit', trouble_clock: 'The clock is not set yet: connect the network and wait some minutes',
     trouble_never_heard: 'No schedule has ever arrived: look at the network cable', trouble_not_heard: 'Nothing heard from the province for {0} days: look at the network cable',
-    trouble_missing: '{0} programmes of the next day are not here yet: they come by themselves; if it happens often, tell the county'
+    trouble_missing: 'Of the next day’s programmes {0} are not here yet: they come by themselves; if it happens often, tell the county'
   });
   var MOST = 5;
 

@@ -82,7 +82,7 @@
         main.appendChild(el('p', 'desk-verdict good', TV.say('swap_phrase')));
         main.appendChild(el('p', 'swap-phrase', state.phrase));
         main.appendChild(el('p', 'desk-also', TV.say('swap_wrote', state.batches, state.evidence)));
-        var done = stop('swap-leave', 'key wide gold', function () { forget(acts); }, [el('span', '', TV.say('swap_leave'))]);
+        var done = stop('swap-leave', 'button', function () { forget(acts); }, [el('span', '', TV.say('swap_leave'))]);
         main.appendChild(el('div', 'swap-deeds', null, done));
         return [[done]];
       }
@@ -91,7 +91,7 @@
       if (told.carried) { main.appendChild(el('p', 'desk-also', TV.say('swap_waiting', told.carried))); }
       if (!told.sticks.length) {
         main.appendChild(el('p', 'desk-verdict', TV.say('swap_no_stick')));
-        var again = stop('swap-again', 'key wide', function () { acts.again(); }, [el('span', '', TV.say('swap_again'))]);
+        var again = stop('swap-again', 'button', function () { acts.again(); }, [el('span', '', TV.say('swap_again'))]);
         main.appendChild(el('div', 'swap-deeds', null, again));
         return [[again]];
       }
@@ -101,10 +101,10 @@
       right.appendChild(el('h2', '', TV.say('swap_new')));
       right.appendChild(el('p', 'desk-also', TV.say('swap_new_say')));
       told.sticks.forEach(function (stick, i) {
-        var row = [stop('swap-export-' + i, 'key wide', function () { post({ 'do': 'export', stick: i }, acts); }, [el('span', '', TV.say('swap_export', stick.name))])];
+        var row = [stop('swap-export-' + i, 'button', function () { post({ 'do': 'export', stick: i }, acts); }, [el('span', '', TV.say('swap_export', stick.name))])];
         left.appendChild(row[0]);
         if (!stick.found.word && stick.found.ours) {
-          row.push(stop('swap-restore-' + i, 'key wide', function () { askGroup(i, '', acts); }, [el('span', '', TV.say('swap_restore', stick.name))]));
+          row.push(stop('swap-restore-' + i, 'button', function () { askGroup(i, '', acts); }, [el('span', '', TV.say('swap_restore', stick.name))]));
           right.appendChild(row[1]);
         }
         right.appendChild(el('p', 'desk-also', about(stick.found) || failure(stick.found)));
