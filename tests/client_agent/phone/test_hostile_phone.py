@@ -205,6 +205,18 @@ def test_a_full_disk_is_said_and_nothing_is_half_stored(village, deed, monkeypat
     assert [one.code for one in village.records(Fault)] == ["remote"]
 
 
+def test_a_book_that_can_grow_no_more_takes_no_half_of_a_list(village, deed):
+    phone = village.scan()
+    phone.add("王建国")
+    [(pages,)] = village.helper.book.rows("PRAGMA page_count")
+    village.helper.book.execute(f"PRAGMA max_page_count={pages}")
+    assert phone.add("\n".join(f"第{n}生产队的村民" for n in range(900)))[0] == 507
+    assert phone.state()["people"] == [[1, "王建国", 0]]
+    village.helper.book.execute("PRAGMA max_page_count=1000000")
+    assert phone.add("李秀英")[0] == 200
+    assert len(phone.state()["people"]) == 2
+
+
 def test_the_secret_is_in_no_log(village, caplog):
     with caplog.at_level(0):
         phone = village.scan()
