@@ -68,8 +68,11 @@ class Book:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing. Raises StorageFailed."""
+        """All or nothing; within another one it is part of that. Raises StorageFailed."""
         with self._lock:
+            if self._db.in_transaction:
+                yield
+                return
             self.execute("BEGIN IMMEDIATE")
             try:
                 yield

@@ -8,7 +8,6 @@ outbox still holds and writes the lines that are missing, each once.
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Iterable
 from datetime import date
 from typing import Any
@@ -61,7 +60,6 @@ class Logbook:
         self._book = book
         self._now = now
         self._number_of = number_of
-        self._lock = threading.RLock()
         self.behind = False
         """Whether a line could not be written (full disk): the outbox has its record, :meth:`catch_up` writes it."""
         book.have(*_TABLES)
@@ -100,7 +98,7 @@ class Logbook:
 
     def _append(self, key: str, fields: dict[str, Any], *, tell: bool = False) -> LogLine:
         """One more line at the end of the chain; the same one once."""
-        with self._lock, self._book.transaction():
+        with self._book.transaction():
             known = self._book.rows("SELECT line FROM log WHERE key = ?", (key,))
             if known:
                 return _decoder.decode(known[0][0])

@@ -192,11 +192,12 @@ class People:
             return signed.post
 
     # --- setting up ---------------------------------------------------------------------------------------------------
-    def keep(self, post: str, name: str, pin: str) -> bool:
+    def keep(self, post: str, name: str, pin: str, said: Callable[[bool], object] = lambda _: None) -> bool:
         """Make a person, or change his name (empty: as it was) or PIN (empty: as it was). The first one is A and needs
         nobody's leave, as does one whose PIN a technician took away; all else somebody who is signed in.
 
-        True when another person took over the post (交接): he signs in himself. Raises NotAllowed, PinRefused."""
+        True when another person took over the post (交接): he signs in himself. ``said`` is told the same, and what it
+        writes into the book stands or falls with the change. Raises NotAllowed, PinRefused."""
         name = " ".join(name.split())[:NAME_LENGTH]
         with self._lock:
             before = self.person(post)
@@ -208,7 +209,9 @@ class People:
             handed_over = before is not None and bool(before.name) and bool(name) and name != before.name
             if handed_over and not pin:
                 raise PinRefused("form")  # whoever takes over has a PIN of his own
-            self._write(post, name or (before.name if before else ""), pin)
+            with self._book.transaction():
+                self._write(post, name or (before.name if before else ""), pin)
+                said(handed_over)
             if handed_over and self._signed is not None and self._signed.post == post:
                 self._signed = None
             return handed_over
@@ -220,15 +223,14 @@ class People:
             raise NotAllowed
 
     def _write(self, post: str, name: str, pin: str) -> None:
-        with self._book.transaction():
-            if pin:
-                salt = secrets.token_bytes(16)
-                self._book.execute(
-                    "INSERT OR REPLACE INTO people VALUES (?, ?, ?, ?)", (post, name, salt, hashed(pin, salt))
-                )
-                self._book.execute("DELETE FROM tries WHERE post = ?", (post,))
-            else:
-                self._book.execute("UPDATE people SET name = ? WHERE post = ?", (name, post))
+        if pin:
+            salt = secrets.token_bytes(16)
+            self._book.execute(
+                "INSERT OR REPLACE INTO people VALUES (?, ?, ?, ?)", (post, name, salt, hashed(pin, salt))
+            )
+            self._book.execute("DELETE FROM tries WHERE post = ?", (post,))
+        else:
+            self._book.execute("UPDATE people SET name = ? WHERE post = ?", (name, post))
 
     # --- a technician on the box --------------------------------------------------------------------------------------
     def reset(self, post: str) -> None:

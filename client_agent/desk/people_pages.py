@@ -71,15 +71,18 @@ def key_pressed(parts: TvParts, _: Nothing) -> dict[str, Any]:
 def keep_person(parts: TvParts, asked: KeepPerson) -> dict[str, Any]:
     """Raises Refused: "sign-in", "pin-easy", "pin-form"."""
     desk = parts.desk
-    by = desk.people.who()
+    by = desk.people.who() or asked.post
+
+    def said(handed_over: bool) -> None:
+        what = "handed-over" if handed_over else "pin" if asked.pin and not asked.name else "person"
+        desk.log.write(LogKind.EVENT, by=by, reason=what, title=desk.people.label(asked.post))
+
     try:
-        handed_over = desk.people.keep(asked.post, asked.name, asked.pin)
+        desk.people.keep(asked.post, asked.name, asked.pin, said)
     except NotAllowed as error:
         raise Refused(HTTPStatus.FORBIDDEN, "sign-in") from error
     except PinRefused as error:
         raise Refused(HTTPStatus.BAD_REQUEST, f"pin-{error.word}") from error
-    what = "handed-over" if handed_over else "pin" if asked.pin and not asked.name else "person"
-    desk.log.write(LogKind.EVENT, by=by or asked.post, reason=what, title=desk.people.label(asked.post))
     return desk.people.told()
 
 

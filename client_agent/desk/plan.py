@@ -166,17 +166,17 @@ class Plan:
         return found
 
     def _keep(self, change: PlanChange, about: StudyDay) -> None:
-        """The change and its line in the log; a power cut between leaves the change, which the plan itself tells."""
-        with self._lock:
+        """The change and its line in the log, both or neither."""
+        with self._book.transaction():
             self._book.execute(
                 "INSERT INTO plan_changes (day, change) VALUES (?, ?)",
                 (change.day, msgspec.json.encode(change)),
             )
-        self._log.write(
-            LogKind.EVENT, by=change.by, reason=f"plan-{change.what}", title=about.title, text=change.reason,
-            from_ms=change.starts_ms or text_to_ms(about.starts_at), to_ms=text_to_ms(about.starts_at),
-            study_day=change.day, tell=True,
-        )  # fmt: skip
+            self._log.write(
+                LogKind.EVENT, by=change.by, reason=f"plan-{change.what}", title=about.title, text=change.reason,
+                from_ms=change.starts_ms or text_to_ms(about.starts_at), to_ms=text_to_ms(about.starts_at),
+                study_day=change.day, tell=True,
+            )  # fmt: skip
 
 
 def month_of(day: StudyDay) -> str:

@@ -43,10 +43,11 @@
   Desk.clockText = clockText;
   function by(post) { return post || TV.say('log_nobody'); }
 
-  function headsText(heads) {
+  /* Whole, or the two numbers alone. */
+  function headsText(heads, alone) {
     if (!heads) { return TV.say('log_no_heads'); }
     var text = heads.expected ? TV.say('log_heads', heads.present, heads.expected) : TV.say('log_heads_only', heads.present);
-    return heads.members ? text + '　' + TV.say('log_members', heads.members) : text;
+    return heads.members && !alone ? text + '　' + TV.say('log_members', heads.members) : text;
   }
   function isLate(entry) { return entry.manual || entry.lates.length > 0; }
 
@@ -54,12 +55,12 @@
   function dayRow(day, acts) {
     var studies = day.entries.filter(function (one) { return one.kind === 'study' && !one.void; }), others = day.entries.filter(function (one) { return one.kind !== 'study' && !one.void; });
     var what = el('span', 'log-what'), late = day.entries.some(isLate);
-    studies.forEach(function (one) { what.appendChild(el('b', isLate(one) ? 'late' : '', TV.say('log_group') + '　' + headsText(one.heads))); });
+    studies.forEach(function (one) { what.appendChild(el('b', isLate(one) ? 'late' : '', TV.say('log_group') + '　' + headsText(one.heads, true))); });
     if (day.entries.length && !studies.length && !others.length) { what.appendChild(el('i', '', TV.say('log_void'))); }
     if (others.length) { what.appendChild(el('i', '', TV.say('log_other', others.length))); }
-    var open = (day.open_ms ? TV.say('log_open', minutesText(day.open_ms)) : '') + (day.plan ? '　' + TV.say('log_plan', clockText(day.plan[0]), clockText(day.plan[1])) : '');
+    var open = el('span', 'log-open', null, el('i', '', day.open_ms ? TV.say('log_open', minutesText(day.open_ms)) : ''), el('i', '', day.plan ? TV.say('log_plan', clockText(day.plan[0]), clockText(day.plan[1])) : ''));
     return stop('log-' + day.day, 'log-row', function () { show(day.day); acts.redraw('entry-0'); },
-      [el('b', 'log-date', TV.dateText(day.start_ms)), what, late ? el('em', 'tag late', TV.say('log_late')) : null, el('span', 'log-open', open), el('span', 'log-played', day.played_ms ? minutesText(day.played_ms) : '')]);
+      [el('b', 'log-date', TV.dateText(day.start_ms)), what, late ? el('em', 'tag late', TV.say('log_late')) : null, open, el('span', 'log-played', day.played_ms ? minutesText(day.played_ms) : '')]);
   }
   function months(told, acts) {
     var at = told.months.indexOf(told.month), row = [];

@@ -130,6 +130,48 @@ def test_a_change_survives_the_power_and_stands_in_the_log(staffed):
     assert (text_to_ms(told.started_at), text_to_ms(told.planned_at)) == (NOW + DAY, NOW - 12 * MINUTE)
 
 
+def test_the_power_goes_at_every_write_and_a_change_and_its_line_stand_or_fall_together(staffed, monkeypatch):
+    class PowerCut(BaseException):
+        pass
+
+    parts, book = staffed.server.parts, staffed.server.parts.book
+    execute, count, done = book.execute, 0, False
+
+    def events():
+        return [
+            line.study_day
+            for line in parts.desk.log.lines("2026-12-01", "2026-12-31")
+            if line.reason == "plan-move"
+        ]
+
+    while not done:
+        left = count
+
+        def dying(statement, values=()):
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise PowerCut
+            return execute(statement, values)
+
+        monkeypatch.setattr(book, "execute", dying)
+        try:
+            parts.desk.plan.move("d", NOW + DAY, "farming", "A")
+            done = True
+        except PowerCut:
+            pass
+        finally:
+            monkeypatch.setattr(book, "execute", execute)
+        changed = parts.desk.plan.changed("d") is not None
+        assert (changed, bool(events())) in ((False, False), (True, True))
+        assert parts.desk.log.broken_at() is None
+        if changed:
+            parts.desk.plan.restore("d", "A")
+            break
+        count += 1
+    assert count >= 4
+
+
 def test_a_day_of_the_village_s_own_is_offered_and_held_like_any_other(staffed):
     parts = staffed.server.parts
     release = staffed.station.programmes[0].release
