@@ -60,6 +60,7 @@ MORE = (
     "identity.people_pages",
     "stats.evidence_api",
     "stats.evidence_pages",
+    "stations.line_api",
     "stations.line_pages",
     "stats.session_api",
     "stats.session_pages",

@@ -18,6 +18,7 @@ COMMAND_ROOMS = ("console", "identity", "stations", "catalog", "transcode", "sch
 MORE_COMMANDS = (
     "catalog.protection_commands",
     "catalog.review_commands",
+    "stations.line_commands",
 )
 """Modules beside a room's commands that do the same."""
 

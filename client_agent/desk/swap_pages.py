@@ -32,7 +32,7 @@ def told(parts: TvParts, _: dict[str, str]) -> Json:
     for path in find_sticks():
         try:
             header = read_header(path)
-            found = {"station": header.station_name, "made_ms": header.made_ms, "ours": header.station}
+            found = {"station": header.station_name[:60], "made_ms": header.made_ms, "ours": header.station}
             found["ours"] = header.station == parts.desk.agent.identity.station
         except StickFailed as error:
             found = {"word": error.word}

@@ -1,4 +1,4 @@
-"""``yuanbo station add|list|invite|revoke``: over the HTTP API, so that they work from anywhere; ``refill`` here."""
+"""``yuanbo station add|list|invite|replace|revoke|look``: over the HTTP API, so that they work from anywhere; ``refill`` here."""
 
 from __future__ import annotations
 
@@ -38,6 +38,10 @@ def register(subparsers: Any) -> None:
     invite.add_argument("station", metavar="ID")
     revoke = _verb(verbs, "revoke", _revoke, "停用终端 / stop trusting a terminal")
     revoke.add_argument("terminal", metavar="ID")
+    replace = _verb(verbs, "replace", _replace, "换机注册码 / a code for the device that replaces a terminal")
+    replace.add_argument("terminal", metavar="ID")
+    look = _verb(verbs, "look", _look, "看一眼电视 / ask a terminal for a picture of its screen")
+    look.add_argument("terminal", metavar="ID")
     text = "数据库从备份恢复后：让各站点补报 / after a database restore: stations send again what it lacks"
     refill = verbs.add_parser("refill", help=text, description=text)
     refill.add_argument("--data", type=Path, help="data folder (YUANBO_DATA, else ./data)")
@@ -93,6 +97,24 @@ def _revoke(args: argparse.Namespace) -> int:
         _print_json(terminal)
     else:
         print(f"已停用 {terminal['id']}")
+    return 0
+
+
+def _replace(args: argparse.Namespace) -> int:
+    invitation = from_args(args).post(f"/api/v1/terminals/{args.terminal}/replacement")
+    if args.json:
+        _print_json(invitation)
+    else:
+        _print_code(invitation)
+    return 0
+
+
+def _look(args: argparse.Namespace) -> int:
+    asked = from_args(args).post(f"/api/v1/terminals/{args.terminal}/looks")
+    if args.json:
+        _print_json(asked)
+    else:
+        print(f"已请终端 {asked['terminal']} 传一张画面，至 {asked['until']} 有效")
     return 0
 
 

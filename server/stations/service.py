@@ -196,14 +196,20 @@ def _unused_code(session: Session) -> Code:
     raise Conflict(N_("注册码用完了，请联系管理员"))
 
 
+def get_terminal(session: Session, caller: Caller, terminal_id: str) -> Terminal:
+    """Raises NotFound, also for one outside the caller's regions."""
+    terminal = session.get(Terminal, terminal_id)
+    if terminal is None or not caller.can(Action.STATIONS_VIEW, terminal.station.region):
+        raise NotFound(N_("没有这台终端"))
+    return terminal
+
+
 def revoke_terminal(session: Session, caller: Caller, terminal_id: str, *, now: datetime) -> Terminal:
     """Stop trusting a stolen or scrapped device: its reports are refused from now on, what it reported stays.
 
     Raises NotFound (also for one elsewhere), Forbidden, Conflict where it is revoked already.
     """
-    terminal = session.get(Terminal, terminal_id)
-    if terminal is None or not caller.can(Action.STATIONS_VIEW, terminal.station.region):
-        raise NotFound(N_("没有这台终端"))
+    terminal = get_terminal(session, caller, terminal_id)
     caller.require(Action.STATIONS_MANAGE, terminal.station.region)
     if terminal.revoked_at is not None:
         raise Conflict(N_("该终端已停用"))

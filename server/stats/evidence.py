@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 
 BYTES_A_DAY = 64 * 1024 * 1024
 """What one terminal may begin to send in a day."""
+FILES_A_DAY = 1_000
 DAY_RETRY_S = 3_600
 KEEP = timedelta(days=2 * 365)
 ABANDONED = timedelta(days=7)
@@ -136,12 +137,12 @@ def _file(session: Session, header: PieceHeader, now: datetime) -> EvidenceFile:
 
 def _check_day(session: Session, terminal_id: str, wanted: int, now: datetime) -> None:
     """A broken or hostile terminal must not fill our disk. Raises TooMany."""
-    begun = session.scalar(
-        select(func.coalesce(func.sum(EvidenceFile.length), 0)).where(
+    begun, files = session.execute(
+        select(func.coalesce(func.sum(EvidenceFile.length), 0), func.count()).where(
             EvidenceFile.terminal_id == terminal_id, EvidenceFile.begun_at > now - timedelta(days=1)
         )
-    )
-    if int(begun or 0) + wanted > BYTES_A_DAY:
+    ).one()
+    if int(begun) + wanted > BYTES_A_DAY or int(files) >= FILES_A_DAY:
         log.warning("terminal %s: the day's bytes of evidence are used up", terminal_id)
         raise TooMany(N_("该终端今天上传的照片和录音太多，请明天再传"), retry_after_s=DAY_RETRY_S)
 

@@ -30,7 +30,10 @@ def screen(station_id: UUID) -> str:
         found = stations.get_station(session, who, str(station_id))
         asked = commanding.latest_of_station(session, found.id)
         kept = evidence.list_evidence(session, who, station_id=found.id, limit=60)
-        pictures = [one for one in kept if one.what == EvidenceKind.SCREENSHOT and one.file is not None]
+        looks = evidence.list_evidence(
+            session, who, station_id=found.id, what=EvidenceKind.SCREENSHOT, limit=10
+        )
+        pictures = [one for one in looks if one.file is not None]
         terminal = next((t for t in reversed(found.terminals) if t.revoked_at is None), None)
         answered = asked is not None and any(one.session == asked.id for one in pictures)
         trouble = evidence.no_picture(session, asked) if asked is not None and not answered else None

@@ -14,7 +14,7 @@ from server.app import create_app
 from server.client import ApiError
 from server.errors import UsageError
 from server.identity.rules import Role
-from server.stations import commands, incarnation
+from server.stations import commands, incarnation, line_commands
 from tests.stations.office import VILLAGE, add_person, add_regions, make_config
 
 
@@ -32,10 +32,12 @@ def station(database, tmp_path, database_url, monkeypatch, capsys):
     monkeypatch.setenv("YUANBO_DATABASE_URL", database_url)
     (tmp_path / "data" / "yuanbo.sqlite").touch()
     parser = argparse.ArgumentParser()
-    commands.register(parser.add_subparsers())
+    nouns = parser.add_subparsers()
+    commands.register(nouns)
+    line_commands.register(nouns)
 
-    def run(*words: str) -> str:
-        args = parser.parse_args(["station", *words])
+    def run(*words: str, noun: str = "station") -> str:
+        args = parser.parse_args([noun, *words])
         assert args.run(args) == 0
         return capsys.readouterr().out
 
@@ -84,3 +86,16 @@ def test_where_nothing_is_installed_nothing_is_made(tmp_path, monkeypatch):
     with pytest.raises(UsageError):
         args.run(args)
     assert not (tmp_path / "none").exists()
+
+
+def test_rules_of_lines_are_set_listed_and_dropped_by_a_script(station):
+    made = station("set", "130123", "--hours", "22-6", "--rate", "2000", "--cap", "20", "--json", noun="line")
+    assert json.loads(made)["bytes_a_second"] == [250_000] * 24
+    assert "限速 2000" in station("list", noun="line")
+    assert "每月 5 GB" in station("set", "130123", "--cap", "5", noun="line")
+    assert "已取消" in station("drop", "130123", noun="line")
+    with pytest.raises(ApiError):
+        station("poll", "300", noun="line")
+    for words in (["set", "130123", "--hours", "6"], ["set", "130123", "--hours", "25-3"]):
+        with pytest.raises(SystemExit):
+            station(*words, noun="line")

@@ -365,6 +365,9 @@ def test_a_terminal_cannot_fill_the_provinces_disk(field, monkeypatch):
         field.send(photo(400_000, seed), offset=0)
     with pytest.raises(TooMany):
         field.send(photo(400_000, 3))
+    monkeypatch.setattr(evidence, "FILES_A_DAY", 2)
+    with pytest.raises(TooMany):
+        field.send(photo(10, 4))
     field.now += 25 * 3_600_000
     assert field.send(photo(400_000, 3)).held == wire.PIECE_BYTES
 
