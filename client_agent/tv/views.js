@@ -2,7 +2,7 @@
    remembered by name, so that it survives a redraw and is never lost. */
 (function () {
   'use strict';
-  var Views = TV.Views = {};
+  var Views = TV.Views = {}, AHEAD = 8;
 
   /* --- making elements --- */
   function el(tag, name, text) {
@@ -51,6 +51,7 @@
     if (!rows.length) { return; }
     at.row = Math.max(0, Math.min(row, rows.length - 1));
     at.column = Math.max(0, Math.min(column, rows[at.row].length - 1));
+    if (rows[at.row].fill) { rows[at.row].fill(at.column); }
     var before = document.querySelector('.stop.focus'), stopped = rows[at.row][at.column];
     if (before && before !== stopped) { before.classList.remove('focus'); }
     stopped.classList.add('focus');
@@ -79,6 +80,7 @@
     if (row.column !== undefined && row.keeps) { return row.column; }
     var middle = centre(from), best = 0, distance = Infinity;
     row.forEach(function (candidate, index) {
+      if (!candidate.parentNode) { return; }
       var d = Math.abs(centre(candidate) - middle);
       if (d < distance) { distance = d; best = index; }
     });
@@ -174,12 +176,12 @@
       drawn.src = poster;
       line.appendChild(el('div', 'shelf-poster', null, drawn));
     }
-    programmes.forEach(function (programme) {
-      var made = card(programme, act, prefix);
-      line.appendChild(made);
-      row.push(made);
-    });
+    programmes.forEach(function (programme) { row.push(card(programme, act, prefix)); });
     row.keeps = true;
+    /* Cards far beyond the edge stand in no document yet: a full library is laid out with every key. */
+    var standing = 0;
+    row.fill = function (upTo) { for (; standing < Math.min(row.length, upTo + AHEAD); standing++) { line.appendChild(row[standing]); } };
+    row.fill(0);
     var whole = el('section', 'shelf scroll-part', null, el('h2', '', title), el('div', 'shelf-window', null, line));
     return { element: whole, row: row };
   }
