@@ -51,7 +51,7 @@
     if (!rows.length) { return; }
     at.row = Math.max(0, Math.min(row, rows.length - 1));
     at.column = Math.max(0, Math.min(column, rows[at.row].length - 1));
-    if (rows[at.row].fill) { rows[at.row].fill(at.column); }
+    if (rows[at.row].reach) { rows[at.row].reach(at.column); }
     var before = document.querySelector('.stop.focus'), stopped = rows[at.row][at.column];
     if (before && before !== stopped) { before.classList.remove('focus'); }
     stopped.classList.add('focus');
@@ -180,8 +180,8 @@
     row.keeps = true;
     /* Cards far beyond the edge stand in no document yet: a full library is laid out with every key. */
     var standing = 0;
-    row.fill = function (upTo) { for (; standing < Math.min(row.length, upTo + AHEAD); standing++) { line.appendChild(row[standing]); } };
-    row.fill(0);
+    row.reach = function (upTo) { for (; standing < Math.min(row.length, upTo + AHEAD); standing++) { line.appendChild(row[standing]); } };
+    row.reach(0);
     var whole = el('section', 'shelf scroll-part', null, el('h2', '', title), el('div', 'shelf-window', null, line));
     return { element: whole, row: row };
   }

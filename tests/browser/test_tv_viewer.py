@@ -129,6 +129,19 @@ def test_in_a_study_session_the_last_page_leads_to_the_discussion_when_asked_twi
     assert not viewer.shown("course")
 
 
+def test_on_the_line_pages_come_by_themselves_and_the_keys_stay_the_line_s(tv, evening):  # noqa: F811
+    evening.items.clear()
+    evening.place(evening.lesson, -21)
+    viewer = tv()
+    viewer.wait_playing("苹果冬剪")
+    viewer.page.wait_for_selector("#course.shown")
+    viewer.wait("document.getElementById('course-number').textContent === '第 2 / 4 页'")
+    assert viewer.text("#course-keys") == ""
+    viewer.press("Enter")
+    viewer.page.wait_for_selector("#shell.shown")
+    assert not viewer.shown("course")
+
+
 # --- logo, poster ------------------------------------------------------------------------------------------------------
 def test_the_logo_lies_over_the_line_and_over_nothing_else(tv, evening):  # noqa: F811
     evening.logo = evening.picture(drawn("HB", (400, 120)))
