@@ -4,11 +4,11 @@
   'use strict';
   var Views = TV.Views, Desk = TV.Desk, Evening = TV.Evening, el = Views.el, byId = Views.byId;
   TV.words({
-    phone: '手机助手', phone_about: '用手机扫码点名、拍照、写纪要', keys_phone: '返回 站务', phone_scan: '手机扫码点名', phone_roll: '实到 {0} / {1}',
+    phone: '手机助手', phone_about: '用手机扫码点名、拍照、写纪要', keys_phone: '返回 站务', phone_scan: '手机扫码点名', phone_scan_talk: '手机拍照、写纪要', phone_roll: '实到 {0} / {1}',
     phone_step_wifi: '1　手机连上本站的无线网', phone_step_scan: '2　用微信或相机扫左边的码', phone_step_tap: '3　点名字、拍照、写纪要，不用装软件', phone_local: '名单只存在这台电视里，报上去的只有人数',
     why_phone: '手机补点名', phone_away: '没连本站无线网？换成省里的网页', phone_near: '换回本站的码', phone_away_step: '1　手机用自己的流量就行', phone_away_tap: '3　报人数、拍照、写纪要；名单只在本站的码里', phone_none: '这台电视没有接入局域网，手机连不上', phone_none_how: '点名可以用遥控器的数字键：开始集中学习时输入人数'
   }, {
-    phone: 'Phone helper', phone_about: 'Roll call, photo, minutes by phone', keys_phone: 'Back to the desk', phone_scan: 'Scan: roll call', phone_roll: '{0} of {1} present',
+    phone: 'Phone helper', phone_about: 'Roll call, photo, minutes by phone', keys_phone: 'Back to the desk', phone_scan: 'Scan: roll call', phone_scan_talk: 'Photo and minutes', phone_roll: '{0} of {1} present',
     phone_step_wifi: '1　Join this station’s Wi-Fi', phone_step_scan: '2　Scan the code with the camera', phone_step_tap: '3　Tap names, take a photo: no app needed', phone_local: 'The list of names stays on this TV; only counts are reported',
     why_phone: 'called late by phone', phone_away: 'No Wi-Fi here? The province’s page instead', phone_near: 'Back to this station’s code', phone_away_step: '1　The phone’s own data will do', phone_away_tap: '3　Counts, photo, minutes; names only with the station’s code', phone_none: 'This TV is in no local network: phones cannot reach it', phone_none_how: 'Heads can be counted with the number keys when study begins'
   });
@@ -49,7 +49,8 @@
 
   /* --- the corner --- */
   function place(where, state, now) {
-    if (where === 'study' && (byId('talk').classList.contains('shown') || byId('heads').classList.contains('shown'))) { return 'over'; }
+    if (where === 'study' && byId('heads').classList.contains('shown')) { return 'over'; }
+    if (where === 'study' && byId('talk').classList.contains('shown')) { return 'talk'; }
     if (where === 'menu' && Views.view === 'home' && Evening.isNear(state, now)) { return Evening.offer(state).programmes.length > 2 ? 'low' : 'home'; }
     return '';
   }
@@ -67,7 +68,7 @@
     box.textContent = '';
     if (!at) { return; }
     box.appendChild(Phone.picture(code(told).squares, 'qr'));
-    box.appendChild(el('b', '', TV.say('phone_scan')));
+    box.appendChild(el('b', '', TV.say(at === 'talk' ? 'phone_scan_talk' : 'phone_scan')));
     if (told.roll) { box.appendChild(el('span', '', TV.say('phone_roll', told.roll.present, told.roll.expected || '–'))); }
   }
 

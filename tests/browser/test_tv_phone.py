@@ -187,6 +187,28 @@ def test_taps_out_of_reach_go_to_their_own_roll_when_the_session_has_moved_on(tv
     assert people.marks(session, Roll.END)[0] == {}
 
 
+def test_at_the_end_the_roll_begins_with_one_tap_from_those_of_the_beginning(tv, evening, phone):  # noqa: F811
+    viewer = tv()
+    begin(viewer)
+    page = phone(viewer.server.parts.phone.told()["lan"]["url"])
+    list_names(page)
+    for place in (0, 3, 5):
+        page.locator(".name").nth(place).tap()
+    page.tap(".save")
+    page.wait_for_selector(".total .good")
+    viewer.press("Escape", "Escape")
+    viewer.page.wait_for_selector("#heads.shown")
+    page.get_by_text("和开始时一样").tap()
+    assert page.locator(".name.there").count() == 3
+    page.locator(".name").nth(5).tap()
+    page.tap(".save")
+    viewer.wait("document.getElementById('talk-about').textContent === '实到 2 人，应到 20 人'")
+    assert [(roll.roll, roll.present) for roll in kinds(viewer, Attendance)] == [
+        (Roll.START, 3),
+        (Roll.END, 2),
+    ]
+
+
 def test_a_fault_is_reported_in_two_taps(tv, evening, phone):  # noqa: F811
     viewer = tv()
     begin(viewer)

@@ -87,6 +87,7 @@
     if (!s) { main.appendChild(el('p', 'plain', say('no_session'))); main.appendChild(button('wide', say('people'), function () { open('people'); })); return; }
     var tools = el('div', 'tools');
     if (people.length) { tools.appendChild(button('tool', say('everybody'), Roll.everybody)); }
+    if (Roll.mayRepeat()) { tools.appendChild(button('tool', say('as_begun'), Roll.repeat)); }
     var back = button('tool', say('undo'), Roll.undo);
     back.disabled = !Roll.mayUndo();
     tools.appendChild(back);

@@ -10,6 +10,7 @@ var Roll = (function () {
     if (!s) { return null; }
     if (!taps || taps.session !== s.id || taps.roll !== s.roll) {
       var before = taps;
+      undo = [];
       taps = Kept.taps = { session: s.id, roll: s.roll, of: {}, others: null, done: false, saved: '' };
       if (before && before.session === s.id && waits(before)) { carry(before, taps, s); }
     }
@@ -70,15 +71,22 @@ var Roll = (function () {
     put(person, !Roll.there(person));
     changed();
   };
-  Roll.everybody = function () {
+  Roll.everybody = function () { all(function () { return true; }); };
+  /* At the end, those who were there at the beginning. */
+  Roll.mayRepeat = function () { var s = session(); return !!s && s.roll === 'end' && !!s.rolls.start && s.rolls.start.there.length > 0; };
+  Roll.repeat = function () {
+    var there = session().rolls.start.there;
+    all(function (person) { return there.indexOf(person) >= 0; });
+  };
+  function all(which) {
     if (!mine()) { return; }
     var before = [];
     Kept.state.people.forEach(function (person) {
-      if (!Roll.there(person[0])) { before.push([person[0], false]); put(person[0], true); }
+      if (which(person[0]) && !Roll.there(person[0])) { before.push([person[0], false]); put(person[0], true); }
     });
     if (before.length) { undo.push(before); }
     changed();
-  };
+  }
   Roll.undo = function () {
     (undo.pop() || []).forEach(function (one) { put(one[0], one[1]); });
     changed();
