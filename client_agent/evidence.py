@@ -7,6 +7,9 @@ record, or neither; at worst the record is told twice, which counts once because
     kept ──► told (record in the outbox) ──► sending, ``held`` bytes at the province ──► sent
                                               └── refused five times ──► given up, with a fault
 
+When the province's incarnation changes (its database was restored from a backup), every file of the last 90 days that is
+still here is asked about again, with an empty piece, and goes once more where it is missing.
+
 At most 200 MB in all: what was sent longest ago goes first, what was not sent never goes.
 """
 
@@ -24,7 +27,7 @@ from typing import Protocol
 from client_agent.book import Book
 from client_agent.durable import write_durably
 from client_agent.errors import AgentError, StorageFailed
-from client_agent.outbox import Outbox
+from client_agent.outbox import KEEP_MS, Outbox
 from client_agent.reporter import (
     BACKOFF_MOST_MS,
     CONTENT_TYPE,
@@ -48,6 +51,7 @@ QUOTA_BYTES = 200 * 1024 * 1024
 IDLE_MS = 20_000
 CLOSED_AGAIN_MS = 60_000
 MOST_TRIES = 5
+INCARNATION = "evidence_incarnation"
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS evidence (sha256 TEXT PRIMARY KEY, length INTEGER NOT NULL, media_type TEXT NOT NULL,"
     " what TEXT NOT NULL, session TEXT NOT NULL, at_ms INTEGER NOT NULL, told INTEGER NOT NULL DEFAULT 0,"
@@ -243,6 +247,21 @@ class Evidence:
             (max(1, self._now_ms()), sha256),
         )
 
+    def meet(self, incarnation: str) -> int:
+        """The province's database life as it is now; how many files are to be asked about again because it changed."""
+        known = self._book.note(INCARNATION)
+        if known == incarnation:
+            return 0
+        asked = 0
+        with self._book.transaction():
+            self._book.keep_note(INCARNATION, incarnation)
+            if known:
+                asked = self._book.execute(
+                    "UPDATE evidence SET sent_ms = NULL, held = length WHERE sent_ms > ?",
+                    (self._now_ms() - KEEP_MS,),
+                )
+        return asked
+
     def note_refused(self, sha256: str, why: str) -> None:
         """Begin again; after some tries give up, with a fault."""
         self._book.execute("UPDATE evidence SET held = 0, tries = tries + 1 WHERE sha256 = ?", (sha256,))
@@ -276,8 +295,8 @@ class EvidencePost:
     wall_ms: Callable[[], int]
     allowed: Callable[[], bool] = lambda: True
     """Whether the line may be used for this now (hours, monthly cap)."""
-    took: Callable[[int], None] = lambda _: None
-    """Told how many bytes went out."""
+    incarnation: Callable[[], str | None] = lambda: None
+    """The province's database life, as the outbox last compared its marks with it."""
     fraction: Callable[[], float] = random.random
     _failures: int = 0
     _free_at: int = 0
@@ -288,6 +307,8 @@ class EvidencePost:
         now = self.mono_ms()
         if now < self._free_at:
             return self._free_at - now
+        if (life := self.incarnation()) and (again := self.evidence.meet(life)):
+            log.warning("the province was restored: asking about %d photos and recordings again", again)
         waiting = self.evidence.unsent()
         self._not_before = {k.sha256: self._not_before.get(k.sha256, 0) for k in waiting}
         if not waiting:
@@ -332,8 +353,6 @@ class EvidencePost:
             log.info("no answer about evidence: %s", error)
             self._stay_away(None)
             return
-        finally:
-            self.took(len(request))
         self._judge(kept, request, len(body), answer)
 
     def _judge(self, kept: Kept, request: bytes, sent: int, answer: Answer) -> None:

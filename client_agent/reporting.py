@@ -83,7 +83,7 @@ def open_carrier(agent: Agent, book: Book, outbox: Outbox) -> Carrier:
     )
 
 
-def open_post(agent: Agent, evidence: Evidence) -> EvidencePost:
+def open_post(agent: Agent, evidence: Evidence, outbox: Outbox) -> EvidencePost:
     """Their way to the province; it keeps to the line's hours and cap."""
     return EvidencePost(
         evidence=evidence,
@@ -92,6 +92,7 @@ def open_post(agent: Agent, evidence: Evidence) -> EvidencePost:
         mono_ms=lambda: agent.clock.reading().mono_ms,
         wall_ms=lambda: agent.clock.now_ms()[0],
         allowed=lambda: agent.line.closed_until_ms() is None,
+        incarnation=lambda: outbox.incarnation,
     )
 
 

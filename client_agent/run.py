@@ -231,7 +231,7 @@ def _report(agent: Agent, outbox: Outbox, parts: TvParts, stop: threading.Event)
     """The reporter's thread: one small step at a time, and a health record an hour. Photos and recordings go when no
     batch is waiting."""
     player = parts.player
-    reporter, post = open_reporter(agent, outbox), open_post(agent, parts.evidence)
+    reporter, post = open_reporter(agent, outbox), open_post(agent, parts.evidence, outbox)
     carrier = open_carrier(agent, parts.book, outbox)
     looks = Looks(agent, parts.book, parts.evidence, outbox, parts.eye)
     pace = HealthPace(time.monotonic())

@@ -322,7 +322,7 @@ def _send_evidence(agent: Agent, outbox: Outbox) -> int:
         return 0
     book = Book(agent.paths.book)
     try:
-        return open_post(agent, open_evidence(agent, book, outbox)).send_all()
+        return open_post(agent, open_evidence(agent, book, outbox), outbox).send_all()
     finally:
         book.close()
 

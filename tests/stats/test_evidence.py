@@ -159,6 +159,25 @@ def test_a_province_that_lost_what_came_gets_it_from_the_beginning(field):
     assert b"".join(field.store.chunks(evidence_key(name))) == data
 
 
+def test_a_province_restored_from_a_backup_is_asked_and_gets_what_it_lost(field):
+    kept, lost = photo(300_000, 1), photo(300_000, 2)
+    names = [field.evidence.keep(EvidenceKind.PHOTO, data) for data in (kept, lost)]
+    life = ["first"]
+    field.post.incarnation = lambda: life[0]
+    assert field.post.send_all() == 0
+    with field.province.database.write() as session:
+        session.query(EvidenceFile).filter_by(sha256=names[1]).delete()
+    field.store.delete(evidence_key(names[1]))
+    assert field.post.send_all() == 0
+    life[0] = "second"
+    for _ in range(6):
+        field.post.tick()
+        field.now += 3_600_000
+    assert field.evidence.unsent() == []
+    assert b"".join(field.store.chunks(evidence_key(names[1]))) == lost
+    assert field.evidence.meet("second") == 0
+
+
 def test_nothing_goes_while_the_line_is_closed(field):
     field.evidence.keep(EvidenceKind.PHOTO, photo())
     field.post.allowed = lambda: False
