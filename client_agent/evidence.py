@@ -1,7 +1,8 @@
 """Evidence: photos, spoken minutes and pictures of the screen, kept here whole and brought to the province in pieces.
 
 The file is on the disk before the record that names it is written; the record goes through the outbox like any other,
-the bytes follow when the line is free and may be used. After a power cut at any point the same file is there with its
+the bytes follow when the line is free and may be used (a picture of the screen, which is small and waited for, also
+outside of the hours). After a power cut at any point the same file is there with its
 record, or neither; at worst the record is told twice, which counts once because it names the same bytes.
 
     kept ──► told (record in the outbox) ──► sending, ``held`` bytes at the province ──► sent
@@ -313,13 +314,15 @@ class EvidencePost:
         self._not_before = {k.sha256: self._not_before.get(k.sha256, 0) for k in waiting}
         if not waiting:
             return IDLE_MS
-        if not self.allowed():
-            return CLOSED_AGAIN_MS
+        if not self.allowed():  # a look is small, and somebody waits for it
+            waiting = [kept for kept in waiting if kept.what is EvidenceKind.SCREENSHOT]
+            if not waiting:
+                return CLOSED_AGAIN_MS
         for kept in waiting:
             if self._not_before[kept.sha256] <= now:
                 self._send(kept)
                 return 0
-        return max(200, min(self._not_before.values()) - now)
+        return max(200, min(self._not_before[kept.sha256] for kept in waiting) - now)
 
     def send_all(self, deadline_ms: int = 60_000) -> int:
         """Everything that goes, until the time is up or something is in the way; how many files are left."""

@@ -183,6 +183,9 @@ def test_nothing_goes_while_the_line_is_closed(field):
     field.post.allowed = lambda: False
     assert field.post.send_all() == 1
     assert field.files() == []
+    field.evidence.keep(EvidenceKind.SCREENSHOT, photo(90_000, 3), session="command")
+    assert field.post.send_all() == 1
+    assert [file.what for file in field.files()] == ["screenshot"], "somebody waits for it"
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 429, 500, 503, 202])
