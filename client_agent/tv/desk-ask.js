@@ -7,9 +7,9 @@
   'use strict';
   var Views = TV.Views, Desk = TV.Desk, el = Views.el;
   TV.words({
-    ask_pad_keys: '数字键或方向键输入　　OK 确定　　返回 不填了', ask_choose_keys: '▲ ▼ ◀ ▶ 选择　　OK 确定　　返回 不选了', ask_skip: '跳过'
+    ask_pad_keys: '数字键或方向键输入　　OK 确定　　返回 不填了', ask_choose_keys: '▲ ▼ ◀ ▶ 选择　　OK 确定　　返回 不选了'
   }, {
-    ask_pad_keys: 'Digits or arrows    OK confirm    Back leave', ask_choose_keys: 'Arrows choose    OK confirm    Back leave', ask_skip: 'Skip'
+    ask_pad_keys: 'Digits or arrows    OK confirm    Back leave', ask_choose_keys: 'Arrows choose    OK confirm    Back leave'
   });
   var PAD = ['1', '2', '3', '4', '5', '6', '7', '8', '9', 'delete', '0', 'ok'], box = null, shown = 7;
 
@@ -30,7 +30,6 @@
   function open(ask) {
     var layer = {
       key: ask.key, digit: ask.digit,
-      paint: function () { if (layer.top !== layer) { return; } },
       dropped: function () { close(layer, true); }
     };
     layer.draw = function () {

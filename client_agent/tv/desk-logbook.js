@@ -7,7 +7,7 @@
     logbook: '收看记录', log_about: '本月集中学习 {0} 次，收看 {1}', log_about_none: '播过什么自动记在这里', keys_log: '▲ ▼ ◀ ▶ 选择　　OK 打开　　返回 站务', keys_day: '▲ ▼ 选择　　OK 更正、备注　　返回 本月',
     log_month: '{0}年{1}月', log_before: '◀ 上月', log_after: '下月 ▶', log_check: '核对（{0} 条）', log_add: '补记一次学习', log_hours: '开放时间', log_empty: '这个月还没有记录。', log_empty_how: '看过的节目、办过的学习会自动记下来，不用填。',
     log_sum: '集中学习 {0} 次　{1}　共 {2} 人次', log_sum_played: '播放共 {0}', log_sum_late: '迟录 {0} 条', log_group: '集中学习', log_self: '非集中', log_heads: '实到 {0} / 应到 {1}', log_heads_only: '实到 {0}', log_no_heads: '没有点名',
-    log_members: '其中党员 {0}', log_other: '自选 {0} 个', log_open: '开机 {0}', log_plan: '计划 {0}–{1}', log_closed: '计划不开放', log_hm: '{0} 小时 {1} 分', log_h: '{0} 小时', log_m: '{0} 分', log_by: '组织 {0}', log_nobody: '未登录', log_auto: '自动', log_manual: '手工补记', log_late: '迟录', log_checked: '{0} 已核对', log_unchecked: '未核对', log_void: '不算', log_uncertain: '时间不确定', log_broken: '中断 {0} 次', log_early: '提前结束', log_talk: '讨论 {0}',
+    log_members: '其中党员 {0}', log_other: '自选 {0} 个', log_open: '开机 {0}', log_plan: '计划 {0}–{1}', log_hm: '{0} 小时 {1} 分', log_h: '{0} 小时', log_m: '{0} 分', log_by: '组织 {0}', log_nobody: '未登录', log_auto: '自动', log_manual: '手工补记', log_late: '迟录', log_checked: '{0} 已核对', log_unchecked: '未核对', log_void: '不算', log_uncertain: '时间不确定', log_broken: '中断 {0} 次', log_early: '提前结束', log_talk: '讨论 {0}',
     log_glances: '另有 {0} 个节目只看了不到一分钟', log_between: '间隙短片 {0}', log_number: '{0} 号',
     log_what: '这条记录怎么了？', log_fix_heads: '更正人数', log_remark: '记一个主要问题', log_make_void: '这次不算（试机、按错）', log_why: '为什么要改？', log_expected: '应到多少人？', log_present: '实到多少人？', log_members_ask: '其中党员多少人？', log_members_about: '不清楚就填 0',
     log_noted: '已迟录，原来的记录不变', log_failed: '没有记上，请再试', log_nothing: '没有新的要核对', log_done_check: '已核对',
@@ -20,7 +20,7 @@
     logbook: 'Station log', log_about: '{0} study sessions this month, {1} watched', log_about_none: 'What played is written here by itself', keys_log: 'Arrows choose    OK open    Back to the desk', keys_day: '▲ ▼ choose    OK correct or remark    Back to the month',
     log_month: '{1}/{0}', log_before: '◀ Before', log_after: 'After ▶', log_check: 'Check ({0})', log_add: 'Late session', log_hours: 'Opening hours', log_empty: 'Nothing this month yet.', log_empty_how: 'What was watched and studied is written down by itself.',
     log_sum: '{0} study sessions, {1}, {2} people in all', log_sum_played: '{0} played', log_sum_late: '{0} late entries', log_group: 'Study', log_self: 'Chosen', log_heads: '{0} of {1} came', log_heads_only: '{0} came', log_no_heads: 'nobody counted',
-    log_members: '{0} members', log_other: '{0} chosen', log_open: 'On for {0}', log_plan: 'plan {0}–{1}', log_closed: 'plan: closed', log_hm: '{0} h {1} min', log_h: '{0} h', log_m: '{0} min', log_by: 'Led by {0}', log_nobody: 'not signed in', log_auto: 'Automatic', log_manual: 'By hand', log_late: 'Late entry', log_checked: 'checked by {0}', log_unchecked: 'unchecked', log_void: 'does not count', log_uncertain: 'time uncertain', log_broken: 'broken off {0}×', log_early: 'ended early', log_talk: 'talk {0}',
+    log_members: '{0} members', log_other: '{0} chosen', log_open: 'On for {0}', log_plan: 'plan {0}–{1}', log_hm: '{0} h {1} min', log_h: '{0} h', log_m: '{0} min', log_by: 'Led by {0}', log_nobody: 'not signed in', log_auto: 'Automatic', log_manual: 'By hand', log_late: 'Late entry', log_checked: 'checked by {0}', log_unchecked: 'unchecked', log_void: 'does not count', log_uncertain: 'time uncertain', log_broken: 'broken off {0}×', log_early: 'ended early', log_talk: 'talk {0}',
     log_glances: '{0} more were watched for less than a minute', log_between: 'short films {0}', log_number: 'No. {0}',
     log_what: 'What about this entry?', log_fix_heads: 'Correct the heads', log_remark: 'Note the main problem', log_make_void: 'It does not count (trial, wrong key)', log_why: 'Why the change?', log_expected: 'How many were expected?', log_present: 'How many were present?', log_members_ask: 'How many of them party members?', log_members_about: '0 if unknown',
     log_noted: 'Entered late; the entry itself stays', log_failed: 'Not written; try again', log_nothing: 'Nothing new to check', log_done_check: 'Checked',
@@ -30,7 +30,7 @@
     event_person: '{0} set up {1}', event_pin: '{0} changed the PIN of {1}', event_handed_over: '{1} took over (by {0})', event_plan_move: '{0} moved a session to {2} ({3})', event_plan_add: '{0} added a session: {2}', event_plan_restore: '{0} took a change back: {2}', event_opening: '{0} changed the opening hours',
     said_opinion: 'Opinion: {0}', said_question: 'Question: {0}', tested_good: 'Self-test: all right', tested_poor: 'Self-test: {0} wrong'
   });
-  var chosenDay = '', asked = '';
+  var chosenDay = '';
   /* One day, or the month. */
   function show(day) { chosenDay = day; page.footer = day ? 'keys_day' : 'keys_log'; }
   function minutesText(ms) {
@@ -64,7 +64,7 @@
   }
   function months(told, acts) {
     var at = told.months.indexOf(told.month), row = [];
-    function go(month) { return function () { asked = month; page.load = '/api/desk/log?month=' + month; acts.again(); }; }
+    function go(month) { return function () { page.load = '/api/desk/log?month=' + month; acts.again(); }; }
     function add(name, text, act) { row.push(stop('log-' + name, 'button plain small', act, [el('span', '', text)])); }
     if (at >= 0 && at < told.months.length - 1) { add('before', TV.say('log_before'), go(told.months[at + 1])); }
     if (at > 0) { add('after', TV.say('log_after'), go(told.months[at - 1])); }
@@ -237,7 +237,7 @@
     about: function (told) { var log = told && told.logbook; return log && (log.studies || log.played_ms) ? TV.say('log_about', log.studies, minutesText(log.played_ms)) : TV.say('log_about_none'); },
     icon: 'M6 3h11a2 2 0 0 1 2 2v16H7a2 2 0 0 1-2-2V4a1 1 0 0 1 1-1zm0 14h13M9 7h7M9 11h7',
     back: function (acts) {
-      if (!chosenDay) { asked = ''; page.load = '/api/desk/log'; return false; }
+      if (!chosenDay) { page.load = '/api/desk/log'; return false; }
       var day = chosenDay;
       show('');
       acts.redraw('log-' + day);

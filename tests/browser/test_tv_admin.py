@@ -316,6 +316,7 @@ def test_printing_is_three_presses_from_the_desk_and_back_returns(tv, village): 
     viewer.page.wait_for_selector("[data-stop=print-week].focus")
     viewer.press("Enter")
     viewer.page.wait_for_selector(".sheet.poster")
+    viewer.page.wait_for_load_state("load")  # its script is what hears the keys
     viewer.press("Escape")
     viewer.page.wait_for_selector("#stage", state="attached")
     viewer.wait_playing()
