@@ -164,10 +164,16 @@
     });
   };
 
+  /* A play that a pause or another picture overtakes is no error. */
+  function play(video) {
+    var started = video.play();
+    if (started && started.catch) { started.catch(function () {}); }
+  }
+
   Screen.toggle = function () {
     var video = videos[front];
     if (!shown) { return; }
-    if (video.paused) { video.play(); } else { video.pause(); }
+    if (video.paused) { play(video); } else { video.pause(); }
   };
 
   Screen.skip = function (ms) { if (shown) { Screen.seek(videos[front].currentTime * 1000 + ms); } };
@@ -277,7 +283,7 @@
     if (video.currentTime !== lastPosition || video.paused || document.hidden) { lastPosition = video.currentTime; moved(); }
     if (now - lastMoved > STUCK_MS && !video.ended) { var stuck = shown; say('stalled'); fail(stuck); return; }
     /* The line is never paused by anybody but the browser, which does so to a window nobody sees. */
-    if (shown.mode === 'linear' && video.paused && !video.ended && !document.hidden && !coming) { video.play(); }
+    if (shown.mode === 'linear' && video.paused && !video.ended && !document.hidden && !coming) { play(video); }
     var state = stateOf(video);
     if (now - lastReport > (state === 'playing' ? REPORT_MS : QUIET_REPORT_MS)) { say(state); }
     if (shown.mode === 'linear' && !video.paused && !video.seeking && TV.now() !== null && TV.now() < shown.ends_ms) {

@@ -23,19 +23,21 @@
     Screen.setCaptions(Sound.captions, Sound.language);
   }
   /* Several presses in a row are one telling. */
+  function keepSoon() {
+    if (saving) { clearTimeout(saving); }
+    saving = setTimeout(keep, KEEP_MS);
+  }
   function keep() {
     if (saving) { clearTimeout(saving); }
-    saving = setTimeout(function () {
-      saving = null;
-      TV.post('/api/watching', { volume: Sound.volume, captions: Sound.captions, language: Sound.language }, function () {});
-    }, KEEP_MS);
+    saving = null;
+    TV.post('/api/watching', { volume: Sound.volume, captions: Sound.captions, language: Sound.language }, function () {});
   }
 
   Sound.key = function (key) {
     if (key === 'mute') { quiet = !quiet; } else {
       quiet = false;
       Sound.volume = Math.max(0, Math.min(LOUDEST, Sound.volume + (key === 'louder' ? STEP : -STEP)));
-      keep();
+      keepSoon();
     }
     apply();
     shownUntil = TV.perf() + SHOWN_MS;

@@ -240,18 +240,21 @@
   }
 
   /* --- the menu --- */
+  /* What arrives late takes the focus from nobody who has moved on meanwhile. */
+  var strokes = 0;
   function openMenu(view, wanted, stay) {
+    var then = strokes;
     where = 'menu';
     Views.view = view;
     Views.drawTabs(chooseTab);
     if (view === 'listing') {
       if (!stay) { data.day = 0; }
-      fetchListing(function () { if (where === 'menu' && Views.view === 'listing') { drawListing(stay ? null : Views.currentRow(data.listing)); } });
+      fetchListing(function () { if (where === 'menu' && Views.view === 'listing') { drawListing(stay || strokes !== then ? null : Views.currentRow(data.listing)); } });
     }
     if (view === 'replay') {
       ask('GET', '/api/replay', null, function (status, answer) {
         data.replay = status === 200 ? answer : null;
-        if (where === 'menu' && Views.view === 'replay') { draw(stay ? null : Views.firstReplay(data)); }
+        if (where === 'menu' && Views.view === 'replay') { draw(stay || strokes !== then ? null : Views.firstReplay(data)); }
       });
     }
     if (Desk.page(view)) { loadPage(Desk.page(view)); }
@@ -420,6 +423,7 @@
     if (Screen.muted()) { Screen.setMuted(false); }
     Desk.pressed();
     Screen.touch();
+    strokes++;
     Keys.feel(TV.perf());
     if (Prompt.answer()) { event.preventDefault(); return; }
     if (digit !== null && layers.length) {

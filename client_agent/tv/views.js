@@ -32,7 +32,7 @@
   Views.setRows = function (made, wanted) {
     rows = made.filter(function (row) { return row.length; });
     /* A page that has just been read gets the focus that waited on its tab: its first row, or where that says to start. */
-    var arrived = bare === Views.view && rows.length > 1;
+    var arrived = bare === Views.view && rows.length > 1 && name === 'tab-' + Views.TABS[current()];
     bare = rows.length > 1 ? '' : Views.view;
     var found = (arrived ? find(wanted) : find(wanted || name) || find(remembered[Views.view])) || (rows.length > 1 ? { row: rows[1].start || 1, column: rows[1].first || 0 } : { row: 0, column: current() });
     Views.focusAt(found.row, found.column);

@@ -543,7 +543,7 @@ def test_subtitles_show_until_they_are_switched_off_and_stay_off(tv, station):
     assert viewer.page.evaluate(f"{track}.mode") == "disabled"
     viewer.open()
     viewer.wait_playing()
-    assert viewer.page.evaluate(f"{track}.mode") == "disabled"
+    viewer.wait(f"{track}.mode === 'disabled'")
 
 
 def test_a_slot_longer_than_its_programme_shows_the_slate_for_the_rest(tv, station):
