@@ -90,7 +90,7 @@
         at.appendChild(typed);
         var keys = el('div', 'ask-pad');
         PAD.forEach(function (name, index) {
-          keys.appendChild(cell(name === 'delete' ? '⌫' : name === 'ok' ? 'OK' : name, 'ask-key' + (index === focus ? ' focus' : '') + (name === 'ok' ? ' gold' : ''),
+          keys.appendChild(cell(name === 'delete' ? '◀' : name === 'ok' ? 'OK' : name, 'ask-key' + (index === focus ? ' focus' : '') + (name === 'ok' ? ' gold' : ''),
             function () { press(name); if (!layer.closed) { layer.draw(); } }));
         });
         at.appendChild(keys);
